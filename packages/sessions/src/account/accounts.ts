@@ -15,6 +15,7 @@ import {
   type SessionSnapshot,
   snapshotOf,
 } from '../session/session-record.js';
+import { andThen, type MaybePromise } from '../time/promises.js';
 import type { Secret } from '../vault/secret.js';
 import { type AddedAccountsOptions, commitLogin, promote } from './added-accounts.js';
 import type { GrantedTokens } from './refresh/granted-tokens.js';
@@ -201,40 +202,45 @@ export class Accounts {
   }
 
   /**
-   * Rejects unless a user is logged in to the session at the provider.
+   * Throws or rejects unless a user is logged in to the session at the provider; in the same tick if the store answers
+   * at once, because every call of a tool that requires a login is checked.
    * @throws SessionError `login_required`, `reauthentication_required`, `signed_out`
    */
-  async assertLoggedIn(
+  assertLoggedIn(
     snapshot: SessionSnapshot,
     provider: string,
     scopes: readonly string[] = [],
-  ): Promise<void> {
-    const { account } = await this.require(snapshot, provider);
-    const missing = scopes.filter((scope) => !account.scopes.includes(scope));
-    const refused = missing.filter((scope) => account.refusedScopes?.includes(scope));
-    if (refused.length > 0) throw scopesRefused(provider, refused);
-    if (missing.length > 0) throw scopesRequired(provider, missing);
+  ): MaybePromise<void> {
+    return andThen(this.require(snapshot, provider), ({ account }) => {
+      if (scopes.length === 0) return;
+      const missing = scopes.filter((scope) => !account.scopes.includes(scope));
+      const refused = missing.filter((scope) => account.refusedScopes?.includes(scope));
+      if (refused.length > 0) throw scopesRefused(provider, refused);
+      if (missing.length > 0) throw scopesRequired(provider, missing);
+    });
   }
 
-  async #read(snapshot: SessionSnapshot): Promise<SessionRecord> {
-    const record = await this.#options.registry.get(snapshot.ref);
-    if (!record || record.epoch !== snapshot.epoch) throw signedOut();
-    return record;
+  #read(snapshot: SessionSnapshot): MaybePromise<SessionRecord> {
+    return andThen(this.#options.registry.get(snapshot.ref), (record) => {
+      if (!record || record.epoch !== snapshot.epoch) throw signedOut();
+      return record;
+    });
   }
 
   /**
-   * The account of a login at a provider.
+   * The account of a login at a provider, in the same tick if the store answers at once.
    * @throws SessionError `login_required`, `reauthentication_required`, `signed_out`
    */
-  async require(
+  require(
     snapshot: SessionSnapshot,
     provider: string,
-  ): Promise<{ record: SessionRecord; account: AccountRecord }> {
-    const record = await this.#read(snapshot);
-    const account = record.accounts[provider];
-    if (!account) throw loginRequired(provider, record.signedOut);
-    if (account.state === 'reauthentication_required') throw reauthenticationRequired(provider);
-    return { record, account };
+  ): MaybePromise<{ record: SessionRecord; account: AccountRecord }> {
+    return andThen(this.#read(snapshot), (record) => {
+      const account = record.accounts[provider];
+      if (!account) throw loginRequired(provider, record.signedOut);
+      if (account.state === 'reauthentication_required') throw reauthenticationRequired(provider);
+      return { record, account };
+    });
   }
 }
 

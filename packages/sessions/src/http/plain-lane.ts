@@ -15,7 +15,7 @@ import { NodeHeaders } from './request-headers.js';
 import type { UnreadResponseLimit } from './unread-response-limit.js';
 
 /** A request of the lane, for the endpoint. */
-export interface LaneRequest {
+interface LaneRequest {
   /** Made when it is read. */
   readonly request: Request;
   readonly headers: NodeHeaders;
@@ -127,66 +127,32 @@ export class PlainLane {
 
   /** Never rejects. */
   async #serve(offered: Offered, handOn: HandOn): Promise<void> {
-    const { bodyMemory, requestsInFlight, endpoint } = this.#options;
-    const { incoming: _incoming, outgoing, headers: _headers, ...known } = offered;
-    const { clientKey, end } = known;
+    const { bodyMemory, requestsInFlight, endpoint, unreadResponses } = this.#options;
+    const { outgoing, clientKey, end, reader, admission } = offered;
     let isCounted = false;
     try {
-      const request = await this.#admitted(offered);
-      const call = request && endpoint.direct(request.forEndpoint);
-      if (!call) return handOn({ ...known, isCounted });
-      const reservation = bodyMemory.reserve(clientKey, request.bytes, () => void outgoing.destroy());
+      // A body may be refused while the access token is being verified.
+      const admitted =
+        admission instanceof Promise ? await Promise.race([admission, reader.refused()]) : admission;
+      if (typeof admitted === 'string' || !admitted.isAdmitted) return handOn({ ...offered, isCounted });
+      await reader.received;
+      const body = reader.read();
+      if (body instanceof Promise || body.kind !== 'json') return handOn({ ...offered, isCounted });
+      const call = endpoint.direct(
+        new LaneCall(offered, { principal: admitted.principal, body: body.value, unreadResponses }),
+      );
+      if (!call) return handOn({ ...offered, isCounted });
+      const reservation = bodyMemory.reserve(clientKey, body.bytes, () => void outgoing.destroy());
       end.onEnd(reservation.release);
       requestsInFlight.add(end);
       isCounted = true;
       const answer = await call();
       if (answer && isPlainAnswer(answer)) this.#send(answer, offered);
-      else handOn({ ...known, isCounted, ...(answer && { answer }) });
+      else handOn({ ...offered, isCounted, ...(answer && { answer }) });
     } catch {
       // The usual way fails in the same way, and says so.
-      handOn({ ...known, isCounted });
+      handOn({ ...offered, isCounted });
     }
-  }
-
-  /** The request, if it is admitted and has a body; `undefined` if it has to go the usual way. */
-  async #admitted(
-    offered: Offered,
-  ): Promise<{ readonly forEndpoint: LaneRequest; readonly bytes: number } | undefined> {
-    const { reader, admission } = offered;
-    // A body may be refused while the access token is being verified.
-    const admitted =
-      admission instanceof Promise ? await Promise.race([admission, reader.refused()]) : admission;
-    if (typeof admitted === 'string' || !admitted.isAdmitted) return undefined;
-    const body = await reader.read();
-    if (body.kind !== 'json') return undefined;
-    const { principal } = admitted;
-    return { forEndpoint: this.#requestOf(offered, principal, body.value), bytes: body.bytes };
-  }
-
-  #requestOf(
-    { incoming, outgoing, headers, origin, clientKey, end }: Offered,
-    principal: Principal | undefined,
-    body: unknown,
-  ): LaneRequest {
-    const onDisconnect = (run: () => void) => end.onEnd(() => outgoing.writableFinished || run());
-    const { unreadResponses } = this.#options;
-    let request: Request | undefined;
-    return {
-      get request() {
-        request ??= webRequestOf(incoming, { isAuthenticated: principal !== undefined, onDisconnect });
-        return request;
-      },
-      headers,
-      body,
-      origin,
-      clientKey,
-      principal,
-      closeConnection: () => void outgoing.destroy(),
-      get countUnread() {
-        return unreadResponses.counterFor(clientKey);
-      },
-      onDisconnect,
-    };
   }
 
   #send({ json }: PlainAnswer, { outgoing, clientKey, end }: Offered): void {
@@ -198,6 +164,55 @@ export class PlainLane {
     if (outgoing.writableLength === 0) return;
     limitReading(outgoing);
     this.#options.unreadResponses.watch(outgoing, clientKey, end);
+  }
+}
+
+interface Admitted {
+  readonly principal: Principal | undefined;
+  readonly body: unknown;
+  readonly unreadResponses: UnreadResponseLimit;
+}
+
+/** What is seldom needed is made when it is read. */
+class LaneCall implements LaneRequest {
+  readonly headers: NodeHeaders;
+  readonly body: unknown;
+  readonly origin: RequestOrigin;
+  readonly clientKey: ClientKey | undefined;
+  readonly principal: Principal | undefined;
+  readonly #offered: Offered;
+  readonly #unreadResponses: UnreadResponseLimit;
+  #request: Request | undefined;
+
+  constructor(offered: Offered, { principal, body, unreadResponses }: Admitted) {
+    this.headers = offered.headers;
+    this.body = body;
+    this.origin = offered.origin;
+    this.clientKey = offered.clientKey;
+    this.principal = principal;
+    this.#offered = offered;
+    this.#unreadResponses = unreadResponses;
+  }
+
+  get request(): Request {
+    this.#request ??= webRequestOf(this.#offered.incoming, {
+      isAuthenticated: this.principal !== undefined,
+      onDisconnect: (run) => this.onDisconnect(run),
+    });
+    return this.#request;
+  }
+
+  get closeConnection(): () => void {
+    return () => void this.#offered.outgoing.destroy();
+  }
+
+  get countUnread(): CountUnread {
+    return this.#unreadResponses.counterFor(this.clientKey);
+  }
+
+  onDisconnect(run: () => void): void {
+    const { outgoing, end } = this.#offered;
+    end.onEnd(() => outgoing.writableFinished || run());
   }
 }
 

@@ -13,7 +13,9 @@ import {
 import { MAX_ID_CHARACTERS, messagesOf, methodOf, oversizedIdOf, propertyOf } from './wire/json-rpc.js';
 import type { PlainAnswer } from './wire/plain-answer.js';
 
-export interface EndpointOptions extends ConnectionsOptions, StatelessHandlerOptions {}
+export interface EndpointOptions
+  extends ConnectionsOptions,
+    Omit<StatelessHandlerOptions, 'errorResponseOf'> {}
 
 /** The MCP endpoint. Passes each request to the handler of its protocol era. */
 export class Endpoint {
@@ -25,7 +27,10 @@ export class Endpoint {
   constructor(options: EndpointOptions) {
     this.#onError = options.onError;
     this.#connections = new Connections(options);
-    this.#stateless = new StatelessHandler(options);
+    this.#stateless = new StatelessHandler({
+      ...options,
+      errorResponseOf: (error) => this.#errorResponse(error),
+    });
   }
 
   /**
@@ -48,8 +53,7 @@ export class Endpoint {
    */
   direct(incoming: PlainRequest): (() => Promise<PlainAnswer | Response | undefined>) | undefined {
     if (this.#isDraining || oversizedIdOf(incoming.body) !== undefined) return undefined;
-    const call = this.#stateless.direct(incoming);
-    return call && (() => call().catch((error: unknown) => this.#errorResponse(error)));
+    return this.#stateless.direct(incoming);
   }
 
   /** Serves one request. Never rejects. */

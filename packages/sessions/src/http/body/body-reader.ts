@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { MaybePromise } from '../../time/promises.js';
 import { secretBytes } from '../../vault/memory.js';
 import { BodyBuffer, type BodyLimits, type BodyRefusal } from './body-buffer.js';
 import {
@@ -25,6 +26,7 @@ export class BodyReader {
   readonly #options: BodyReaderOptions;
   readonly #buffer: BodyBuffer;
   #receiving: Promise<void> | undefined;
+  #isReceived = false;
   #onRefused: (refusal: BodyRefusal) => void = () => undefined;
   #stop: () => void = () => undefined;
 
@@ -57,12 +59,19 @@ export class BodyReader {
     this.#buffer.refuse('unreadable');
   }
 
+  /** Resolves when `read` has the body, or knows why it is refused; `undefined` if `read` has to receive it. */
+  get received(): Promise<void> | undefined {
+    return this.#receiving;
+  }
+
   /**
-   * Returns the body. If a body parser in front of this server has read it, returns what the parser has stored.
+   * Returns the body, in the same tick once it is received. If a body parser in front of this server has read it, returns
+   * what the parser has stored.
    * @throws SessionError `configuration` if the body was read and not stored
    */
-  read(): Promise<RequestBody> {
-    return this.#receiving ? this.#received() : this.#readNow();
+  read(): MaybePromise<RequestBody> {
+    if (this.#isReceived) return this.#body();
+    return this.#receiving?.then(() => this.#body()) ?? this.#readNow();
   }
 
   async #readNow(): Promise<RequestBody> {
@@ -73,7 +82,8 @@ export class BodyReader {
     if (parsed) return this.#scanned(parsed);
     const direct = directSourceOf(this.#source);
     this.#receiving = direct ? this.#receiveFrom(direct) : this.#receiveStream(this.#source.request);
-    const body = await this.#received();
+    await this.#receiving;
+    const body = this.#body();
     const isLost = body.kind === 'unreadable' || (body.kind === 'text' && body.text === '');
     if (!wasRead || !isLost) return body;
     throw bodyLost();
@@ -86,30 +96,35 @@ export class BodyReader {
     return refusal ? { kind: refusal } : body;
   }
 
-  async #received(): Promise<RequestBody> {
-    await this.#receiving;
+  #body(): RequestBody {
     this.#buffer.end();
     const { refusal } = this.#buffer;
     return refusal ? { kind: refusal } : { kind: 'text', text: this.#buffer.text() };
   }
 
-  async #receiveFrom(incoming: IncomingMessage): Promise<void> {
+  #receiveFrom(incoming: IncomingMessage): Promise<void> {
     const take = (chunk: Buffer) => this.#buffer.add(chunk);
     const fail = () => this.#buffer.refuse('unreadable');
-    await new Promise<void>((resolve) => {
-      this.#stop = () => {
-        // `end` precedes `close`, so a complete body does not fail.
-        incoming.off('data', take).off('end', this.#stop).off('error', fail).off('close', fail);
+    return new Promise<void>((resolve) => {
+      const finish = () => {
+        this.#isReceived = true;
+        this.#buffer.release();
         resolve();
       };
-      incoming.on('data', take).on('end', this.#stop).on('error', fail).on('close', fail);
+      this.#stop = () => {
+        this.#stop = () => undefined;
+        // `end` precedes `close`, so a complete body does not fail.
+        incoming.off('data', take).off('end', end).off('error', fail).off('close', fail);
+        const isRefused = this.#buffer.refusal !== undefined;
+        // The rest of a refused body stays in the socket until the response is sent.
+        if (isRefused && !incoming.complete) incoming.pause();
+        const turn = isRefused ? undefined : this.#options.scheduler?.waitForTurn(this.#source.clientKey);
+        if (turn) void turn.then(finish);
+        else finish();
+      };
+      const end = () => this.#stop();
+      incoming.on('data', take).on('end', end).on('error', fail).on('close', fail);
     });
-    const isRefused = this.#buffer.refusal !== undefined;
-    // The rest of a refused body stays in the socket until the response is sent.
-    if (isRefused && !incoming.complete) incoming.pause();
-    const turn = isRefused ? undefined : this.#options.scheduler?.waitForTurn(this.#source.clientKey);
-    if (turn) await turn;
-    this.#buffer.release();
   }
 
   async #receiveStream({ body }: SentRequest): Promise<void> {

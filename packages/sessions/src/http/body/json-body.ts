@@ -1,4 +1,5 @@
 import { elementsOutsideArguments, type JsonShape, shapeOfValue } from '../../mcp/wire/json-shape.js';
+import { andThen, type MaybePromise } from '../../time/promises.js';
 import { MAX_BODY_BYTES, MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from '../http-limits.js';
 import type { BodyRefusal } from './body-buffer.js';
 import type { BodyMemoryLimit } from './body-memory-limit.js';
@@ -34,7 +35,7 @@ export class JsonBodyReader {
   /** Absent if the content type is not JSON. */
   readonly #scan: JsonScan | undefined;
   readonly #reader: BodyReader;
-  #read: Promise<JsonBody> | undefined;
+  #read: MaybePromise<JsonBody> | undefined;
 
   /** Starts to receive the body. */
   constructor(source: BodySource, { memory, scheduler, argumentElements }: JsonBodyLimits) {
@@ -56,25 +57,33 @@ export class JsonBodyReader {
     this.#reader.cancel();
   }
 
-  /** May be called again. @throws SessionError as {@link BodyReader.read} */
-  read(): Promise<JsonBody> {
-    this.#read ??= this.#readOnce();
+  /** As {@link BodyReader.received}. */
+  get received(): Promise<void> | undefined {
+    return this.#reader.received;
+  }
+
+  /**
+   * Returns the body, in the same tick once it is received. May be called again.
+   * @throws SessionError as {@link BodyReader.read}
+   */
+  read(): MaybePromise<JsonBody> {
+    this.#read ??= this.#scan ? this.#readOnce(this.#scan) : { kind: 'wrong-type' };
     return this.#read;
   }
 
-  async #readOnce(): Promise<JsonBody> {
-    if (!this.#scan) return { kind: 'wrong-type' };
-    const body = await this.#reader.read();
-    switch (body.kind) {
-      case 'parsed': {
-        const characters = Number(this.#request.headers.get('content-length')) || 0;
-        return this.#checked(body.value, shapeOfValue(body.value, this.#maxShape), characters);
+  #readOnce(scan: JsonScan): MaybePromise<JsonBody> {
+    return andThen(this.#reader.read(), (body): JsonBody => {
+      switch (body.kind) {
+        case 'parsed': {
+          const characters = Number(this.#request.headers.get('content-length')) || 0;
+          return this.#checked(body.value, shapeOfValue(body.value, this.#maxShape), characters);
+        }
+        case 'text':
+          return this.#parsed(body.text, scan.shape);
+        default:
+          return { kind: jsonRefusalOf(body.kind) };
       }
-      case 'text':
-        return this.#parsed(body.text, this.#scan.shape);
-      default:
-        return { kind: jsonRefusalOf(body.kind) };
-    }
+    });
   }
 
   #parsed(text: string, shape: JsonShape): JsonBody {

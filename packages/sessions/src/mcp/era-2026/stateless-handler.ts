@@ -11,6 +11,7 @@ import type { SessionId, SessionRef } from '../../session/ids.js';
 import type { OwnerSessions } from '../../session/owner-sessions.js';
 import type { StreamCloser } from '../../session/presence.js';
 import type { InternalEvent } from '../../session/session-events.js';
+import { andThen, type MaybePromise } from '../../time/promises.js';
 import type { CallableTool, PlainTools } from '../plain-tools/plain-tools.js';
 import { authInfoOf } from '../request/call-context.js';
 import { quotaKeyOf } from '../request/client-memory-limits.js';
@@ -46,6 +47,8 @@ export interface StatelessHandlerOptions extends ListenStreamsOptions {
   readonly servers: ServerFactory;
   /** Absent: the SDK dispatches all calls. */
   readonly plainTools: PlainTools | undefined;
+  /** The response in place of an error that `handle` throws. */
+  readonly errorResponseOf: (error: unknown) => Response;
   /** Counts the bytes of the URIs that clients listen to. */
   readonly keptSubscriptions: MemoryQuota;
   readonly onError: (error: unknown) => void;
@@ -94,11 +97,12 @@ export class StatelessHandler {
   /**
    * A call that may be answered without the SDK; `undefined` if the request is none.
    * @returns a function that calls the tool. It resolves with `undefined` if `handle` has to serve the request, and the
-   * tool was not called; it rejects as `handle`
+   * tool was not called. Never rejects
    */
   direct(incoming: PlainRequest): (() => Promise<PlainAnswer | Response | undefined>) | undefined {
-    const found = this.#isClosing ? undefined : this.#options.plainTools?.find(incoming);
-    return found && (() => this.#callDirectly(incoming, found));
+    const { plainTools } = this.#options;
+    const found = this.#isClosing ? undefined : plainTools?.find(incoming);
+    return plainTools && found && (() => this.#callDirectly(plainTools, incoming, found));
   }
 
   /** @throws SessionError if a limit is reached or the store fails */
@@ -144,19 +148,24 @@ export class StatelessHandler {
     }
   }
 
+  /** Waits only for what is a promise: each one costs more while the storage of contexts is in use. Never rejects. */
   async #callDirectly(
+    plainTools: PlainTools,
     incoming: PlainRequest,
-    { call, tool }: CallableTool,
+    called: CallableTool,
   ): Promise<PlainAnswer | Response | undefined> {
-    const { plainTools, clock } = this.#options;
-    const resolved = await this.#sessionOf(incoming);
-    if (refusalOf(resolved, false) !== undefined) return undefined;
-    const onEnd = this.#startCall(refOf(resolved));
-    if (!onEnd) return undefined;
+    const { clock, errorResponseOf } = this.#options;
+    let onEnd: CountedCall['onEnd'] | undefined;
     try {
+      const found = this.#sessionOf(incoming);
+      const resolved = found instanceof Promise ? await found : found;
+      if (refusalOf(resolved, false) !== undefined) return undefined;
+      onEnd = this.#startCall(refOf(resolved));
+      if (!onEnd) return undefined;
       const startedAtMs = clock.now();
       const context = contextOf(incoming, resolved);
-      const started = await plainTools?.start({ call, tool }, incoming, context);
+      const starting = plainTools.start(called, incoming, context);
+      const started = starting instanceof Promise ? await starting : starting;
       if (!started) {
         onEnd('server');
         return undefined;
@@ -167,10 +176,10 @@ export class StatelessHandler {
       if (answer === 'sdk')
         return await this.#respond(incoming, { ...context, running }, { onEnd, startedAtMs });
       onEnd('server');
-      return answer === 'ended' ? serverClosing(call.id) : answer;
+      return answer === 'ended' ? serverClosing(called.call.id) : answer;
     } catch (error) {
-      onEnd('server');
-      throw error;
+      onEnd?.('server');
+      return errorResponseOf(error);
     }
   }
 
@@ -237,7 +246,7 @@ export class StatelessHandler {
     );
   }
 
-  #sessionOf({ body, principal }: McpRequest): Promise<ResolvedSession> {
+  #sessionOf({ body, principal }: McpRequest): MaybePromise<ResolvedSession> {
     return principal ? this.#sessionOfOwner(principal) : this.#sessionOfHandle(body);
   }
 
@@ -249,14 +258,16 @@ export class StatelessHandler {
     return { state: 'live', record, handle: undefined };
   }
 
-  async #sessionOfHandle(body: unknown): Promise<ResolvedSession> {
+  /** In the same tick if the store answers at once. */
+  #sessionOfHandle(body: unknown): MaybePromise<ResolvedSession> {
     const { registry } = this.#options;
     const handle = handleOf(body);
     if (handle.kind !== 'handle') return { state: handle.kind === 'none' ? 'none' : 'unknown' };
-    const resolved = await registry.resolveRequest('handle', handle.value);
-    if (resolved.state !== 'live') return resolved;
+    const resolved = registry.resolveRequest('handle', handle.value);
     // A handle that resolves is a session id.
-    return { ...resolved, handle: handle.value as SessionId };
+    return andThen(resolved, (found) =>
+      found.state === 'live' ? { ...found, handle: handle.value as SessionId } : found,
+    );
   }
 }
 

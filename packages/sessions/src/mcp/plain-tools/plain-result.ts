@@ -33,7 +33,8 @@ export function plainResultOf(
   return isThenable(validated) ? Promise.resolve(validated).then(fits) : fits(validated);
 }
 
-type Validated = Awaited<ReturnType<StandardSchemaWithJSON['~standard']['validate']>>;
+/** What a Standard Schema answers with. */
+export type Validated = Awaited<ReturnType<StandardSchemaWithJSON['~standard']['validate']>>;
 
 function textsOf(content: unknown): PlainResult['content'] | undefined {
   if (!Array.isArray(content)) return undefined;

@@ -6,6 +6,7 @@ import {
 } from '@modelcontextprotocol/server';
 import type { Clock } from '../../time/clock.js';
 import type { Deadlines } from '../../time/deadlines.js';
+import { andThen, isThenable, type MaybePromise } from '../../time/promises.js';
 import type { BoundStates } from '../request/bound-state.js';
 import { authInfoOf } from '../request/call-context.js';
 import { CALL_BYTES } from '../request/client-memory-limits.js';
@@ -20,7 +21,7 @@ import { isUsable } from '../tools/login/elicitation.js';
 import { shapeOfValue } from '../wire/json-shape.js';
 import type { PlainAnswer } from '../wire/plain-answer.js';
 import { type PlainCall, PlainCalls } from './plain-call.js';
-import { plainResultOf } from './plain-result.js';
+import { plainResultOf, type Validated } from './plain-result.js';
 import { type Interruption, RunningTool } from './running-tool.js';
 
 /** After this time, or up to twice as long, the SDK takes a call over: it sends the client signs of life, and the answer when there is one. */
@@ -87,60 +88,65 @@ export class PlainTools {
   }
 
   /** Calls a tool. @returns `undefined` if the SDK has to serve the request: the tool was not called */
-  async start(
-    { call, tool }: CallableTool,
+  start(
+    called: CallableTool,
     request: Pick<PlainRequest, 'request'>,
     context: RequestContext,
-  ): Promise<StartedCall | undefined> {
+  ): MaybePromise<StartedCall | undefined> {
+    if (!this.#isLoggedIn(called.tool, context)) return undefined;
+    return andThen(this.#argumentsOf(called), (args) => args && this.#run(called, args, request, context));
+  }
+
+  #run(
+    { call, tool }: CallableTool,
+    args: readonly unknown[],
+    request: Pick<PlainRequest, 'request'>,
+    context: RequestContext,
+  ): StartedCall | undefined {
     const { contexts, runningCalls, authorStates, servers, onError } = this.#options;
-    if (!this.#isLoggedIn(tool, context)) return undefined;
-    const args = await this.#argumentsOf(call, tool);
-    if (!args) return undefined;
-    const running = new RunningTool({
-      call,
-      request: () => request.request,
-      authInfo: context.principal && authInfoOf(context.principal),
-      signOut: () => servers.signOutSignal(context),
-      bind: (result) => authorStates.bind(result),
-      onOver: (over) => void this.#running.delete(over),
-      onError,
-    });
-    return contexts.run({ ...context, client: clientOf(call) }, () => {
+    // `requireLogin` has named its provider.
+    const requiredProvider = tool.requirement?.provider;
+    return contexts.run({ ...context, requiredProvider, client: clientOf(call) }, () => {
       const counted = runningCalls.tryBegin(call.params, CALL_BYTES.byItself);
       if (!counted) return undefined;
+      const running = new RunningTool({
+        call,
+        request: () => request.request,
+        authInfo: context.principal && authInfoOf(context.principal),
+        signOut: () => servers.signOutSignal(context),
+        bind: (result) => authorStates.bind(result),
+        onInterrupted: (why) => stopCounting(counted, why),
+        onOver: (over) => {
+          this.#running.delete(over);
+          counted.returned();
+        },
+        onError,
+      });
       this.#follow(running);
-      const came = running.run((protocol) => tool.call(args, protocol));
-      return { running, answer: this.#answer(came, { call, tool, running, counted }) };
+      const answer = running.run(
+        (protocol) => tool.call(args, protocol),
+        (result) => this.#answerOf(result, call, tool),
+      );
+      return { running, answer };
     });
   }
 
-  /** Never rejects. */
-  async #answer(
-    came: ReturnType<RunningTool['run']>,
-    {
-      call,
-      tool,
-      running,
-      counted,
-    }: CallableTool & { readonly running: RunningTool; readonly counted: RunningCall },
-  ): Promise<PlainAnswer | Interruption> {
-    try {
-      const first = await came;
-      if (typeof first === 'string') return first;
-      const plain = plainResultOf(first.result, tool.outputSchema);
-      const result = plain instanceof Promise ? await plain : plain;
-      if (!result || !isSendable(result)) return 'sdk';
+  /** The answer of a result; `sdk`: the SDK converts it, or says what is wrong with it. */
+  #answerOf(
+    result: unknown,
+    { id }: PlainCall,
+    { outputSchema }: GuardedTool,
+  ): MaybePromise<PlainAnswer | 'sdk'> {
+    const answerOf = (plain: object | undefined): PlainAnswer | 'sdk' => {
+      if (!plain || !isSendable(plain)) return 'sdk';
       // What follows the result is the same for every call.
-      return {
-        json: `{"result":${JSON.stringify(result).slice(0, -1)}${this.#end}${JSON.stringify(call.id)}}`,
-      };
+      return { json: `{"result":${JSON.stringify(plain).slice(0, -1)}${this.#end}${JSON.stringify(id)}}` };
+    };
+    try {
+      const plain = plainResultOf(result, outputSchema);
+      return plain instanceof Promise ? plain.then(answerOf).catch(() => 'sdk') : answerOf(plain);
     } catch {
-      // The SDK says what went wrong.
       return 'sdk';
-    } finally {
-      // The SDK counts what it serves itself.
-      if (running.isEnded && !running.isOver) stopCounting(counted, running);
-      else counted.returned();
     }
   }
 
@@ -198,21 +204,24 @@ export class PlainTools {
   }
 
   /** The validated arguments; `undefined` if they are not valid. */
-  async #argumentsOf({ args }: PlainCall, tool: GuardedTool): Promise<readonly unknown[] | undefined> {
+  #argumentsOf({ call: { args }, tool }: CallableTool): MaybePromise<readonly unknown[] | undefined> {
     const { argumentElements: elements } = this.#options;
     const { elements: given } = shapeOfValue(args, { depth: Number.POSITIVE_INFINITY, elements });
     if (given > elements) return undefined;
     if (!tool.hasSchema) return [];
-    const validated = await tool.inputSchema['~standard'].validate(args ?? {});
-    return validated.issues?.length ? undefined : [(validated as { value: unknown }).value];
+    const validated = tool.inputSchema['~standard'].validate(args ?? {});
+    return isThenable(validated) ? Promise.resolve(validated).then(valuesOf) : valuesOf(validated);
   }
 }
 
-/** The handler of an ended call may go on, or hang. */
-function stopCounting(counted: RunningCall, { outcome }: RunningTool): void {
-  counted.cancelled();
-  const returned = () => counted.returned();
-  outcome.then(returned, returned);
+function valuesOf(validated: Validated): readonly unknown[] | undefined {
+  return validated.issues?.length ? undefined : [(validated as { value: unknown }).value];
+}
+
+/** The handler of an ended call may go on, or hang. The SDK counts what it serves itself. */
+function stopCounting(counted: RunningCall, why: Interruption): void {
+  if (why === 'ended') counted.cancelled();
+  else counted.returned();
 }
 
 function clientOf({ envelope }: PlainCall): RequestContext['client'] {

@@ -1,6 +1,6 @@
 import { SdkError, SdkErrorCode, type ServerContext } from '@modelcontextprotocol/server';
 import { type GuardedSignal, guardedSignal } from '../../time/guarded-signal.js';
-import { handled } from '../../time/promises.js';
+import { handled, isThenable, type MaybePromise } from '../../time/promises.js';
 import { tooLate } from '../server/sdk-adapter/call-guard.js';
 import type { PlainCall } from './plain-call.js';
 
@@ -15,6 +15,8 @@ export interface RunningToolOptions {
   readonly signOut: () => AbortSignal | undefined;
   /** Binds the state in a result to the session. */
   readonly bind: (result: unknown) => unknown;
+  /** Called when the call does not go on without the SDK, perhaps again and after the end. */
+  readonly onInterrupted: (why: Interruption) => void;
   /** Called when the tool has returned or thrown. */
   readonly onOver: (running: RunningTool) => void;
   /** Called with errors of listeners of the author. */
@@ -53,40 +55,50 @@ export class RunningTool {
 
   /**
    * Runs the tool.
-   * @returns its result, or why the call does not go on without the SDK; `outcome` goes on then
-   * @throws what the tool throws
+   * @param answerOf makes the answer of its result; does not throw or reject
+   * @returns the answer, or why the call does not go on without the SDK; `outcome` goes on then. Never rejects: the SDK
+   * says what a tool has thrown
    */
-  run(tool: (context: ServerContext) => unknown): Promise<{ readonly result: unknown } | Interruption> {
-    return new Promise((resolve, reject) => {
-      this.#interrupt = resolve;
+  run<T>(
+    tool: (context: ServerContext) => unknown,
+    answerOf: (result: unknown) => MaybePromise<T | 'sdk'>,
+  ): Promise<T | Interruption> {
+    return new Promise((resolve) => {
+      this.#interrupt = (why) => {
+        this.#options.onInterrupted(why);
+        resolve(why);
+      };
       this.#outcome = this.#run(tool);
-      this.#outcome.then((result) => resolve({ result }), reject);
+      this.#outcome.then(
+        (result) => resolve(answerOf(result)),
+        () => resolve('sdk'),
+      );
     });
   }
 
-  async #run(tool: (context: ServerContext) => unknown): Promise<unknown> {
+  /** Not an async function: each promise costs more while the storage of contexts is in use. */
+  #run(tool: (context: ServerContext) => unknown): Promise<unknown> {
+    const over = (result: unknown) => {
+      this.#end();
+      return this.#options.bind(result);
+    };
     try {
-      return this.#options.bind(await tool(this.context));
-    } finally {
-      this.#isOver = true;
-      this.#signal?.release();
-      this.#options.onOver(this);
+      const returned = tool(this.context);
+      if (!isThenable(returned)) return Promise.resolve(over(returned));
+      return Promise.resolve(returned).then(over, (error: unknown) => {
+        this.#end();
+        throw error;
+      });
+    } catch (error) {
+      this.#end();
+      return Promise.reject(error);
     }
   }
 
-  /** Whether the tool has returned. */
-  get isOver(): boolean {
-    return this.#isOver;
-  }
-
-  /** Whether the call has ended before its tool returned. */
-  get isEnded(): boolean {
-    return this.#isEnded;
-  }
-
-  /** Resolves or rejects as the tool does. */
-  get outcome(): Promise<unknown> {
-    return this.#outcome;
+  #end(): void {
+    this.#isOver = true;
+    this.#signal?.release();
+    this.#options.onOver(this);
   }
 
   /** Goes on with the SDK, because the call takes long. */
@@ -98,7 +110,7 @@ export class RunningTool {
   end(): void {
     this.#isEnded = true;
     this.#ended?.abort(closed());
-    this.#interrupt('ended');
+    if (!this.#isOver) this.#interrupt('ended');
     this.drop();
   }
 

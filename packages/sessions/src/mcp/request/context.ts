@@ -8,6 +8,7 @@ import type { ClientKey } from '../../limits/client-key.js';
 import { parseOptions, SCOPE_TOKEN } from '../../parse-options.js';
 import { sessionRequired } from '../../session/account-errors.js';
 import { snapshotOf } from '../../session/session-record.js';
+import type { MaybePromise } from '../../time/promises.js';
 import { ErrorCode } from '../wire/error-response.js';
 import { type LoginRequirement, type RequestHandler, withLoginRequirement } from './login-requirement.js';
 import { type ResolvedSession, refusalOf } from './resolved-session.js';
@@ -110,7 +111,7 @@ export class RequestContexts implements ToolContext {
   }
 
   run<T>(context: RequestContext, handle: () => T): T {
-    return this.#storage.run({ given: new Map(), ...context }, handle);
+    return this.#storage.run(context.given ? context : { ...context, given: new Map() }, handle);
   }
 
   /** Runs a function outside of any request. */
@@ -163,8 +164,12 @@ export class RequestContexts implements ToolContext {
     }
     for (const scope of scopes) this.#requireScope(provider, scope);
     const guarded = async (...parameters: never[]) => {
-      await this.#assertLoggedIn(provider, scopes);
-      return this.run({ ...this.get(), requiredProvider: provider }, () => handler(...parameters));
+      const checked = this.#assertLoggedIn(provider, scopes);
+      // Each promise costs more while a storage is in use.
+      if (checked instanceof Promise) await checked;
+      const context = this.get();
+      if (context.requiredProvider === provider) return handler(...parameters);
+      return this.run({ ...context, requiredProvider: provider }, () => handler(...parameters));
     };
     // It takes the same arguments and returns the same result, as a promise.
     return withLoginRequirement(guarded as unknown as T, { provider, scopes });
@@ -182,18 +187,24 @@ export class RequestContexts implements ToolContext {
   }
 
   /** @throws SessionError or ProtocolError if no user is logged in at the provider; the message says what to do */
-  async #assertLoggedIn(provider: string, scopes: readonly string[]): Promise<void> {
+  #assertLoggedIn(provider: string, scopes: readonly string[]): MaybePromise<void> {
     const { resolved, toolName } = this.get();
-    const missing = toolName === undefined ? SESSION_REQUIRED_IN_META : sessionRequired().message;
-    const refusal = resolved.state === 'none' ? missing : refusalOf(resolved, false);
-    try {
-      if (refusal !== undefined) throw new SessionError('login_required', refusal);
-      if (resolved.state === 'live') {
-        await this.#options.accounts.assertLoggedIn(resolved.record, provider, scopes);
-      }
-    } catch (error) {
+    const fail = (error: unknown): never => {
       if (toolName !== undefined || !(error instanceof SessionError)) throw error;
       throw new ProtocolError(ErrorCode.sessionRequired, error.message);
+    };
+    try {
+      if (resolved.state === 'none')
+        throw toolName === undefined
+          ? new SessionError('login_required', SESSION_REQUIRED_IN_META)
+          : sessionRequired();
+      const refusal = refusalOf(resolved, false);
+      if (refusal !== undefined) throw new SessionError('login_required', refusal);
+      if (resolved.state !== 'live') return undefined;
+      const checked = this.#options.accounts.assertLoggedIn(resolved.record, provider, scopes);
+      return checked instanceof Promise ? checked.catch(fail) : undefined;
+    } catch (error) {
+      return fail(error);
     }
   }
 

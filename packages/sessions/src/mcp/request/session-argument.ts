@@ -25,13 +25,12 @@ export type HandleInRequest =
 export function handleOf(body: unknown): HandleInRequest {
   const params = propertyOf(body, 'params');
   const isToolCall = methodOf(body) === 'tools/call';
-  const places = [
-    isToolCall ? propertyOf(propertyOf(params, 'arguments'), SESSION_ARGUMENT) : undefined,
-    propertyOf(propertyOf(params, '_meta'), SESSION_META_KEY),
-  ];
-  const [value, ...others] = new Set(places.filter((place) => place !== undefined));
+  const argument = isToolCall ? propertyOf(propertyOf(params, 'arguments'), SESSION_ARGUMENT) : undefined;
+  const meta = propertyOf(propertyOf(params, '_meta'), SESSION_META_KEY);
+  const value = argument === undefined ? meta : argument;
   if (value === undefined) return { kind: 'none' };
-  return typeof value === 'string' && others.length === 0 ? { kind: 'handle', value } : { kind: 'invalid' };
+  const isOne = argument === undefined || meta === undefined || new Set([argument, meta]).size === 1;
+  return typeof value === 'string' && isOne ? { kind: 'handle', value } : { kind: 'invalid' };
 }
 
 /** The tool that a request calls. Both are `undefined` for other requests. */

@@ -1,6 +1,7 @@
 import type { StandardSchemaWithJSON } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { SessionError } from '../../errors.js';
+import { andThen } from '../../time/promises.js';
 import { propertyOf } from '../wire/json-rpc.js';
 import { shapeOfValue } from '../wire/json-shape.js';
 
@@ -116,17 +117,23 @@ function withJsonSchema(schema: AnyStandardSchema, place: SchemaPlace): Standard
 type Validate = StandardSchemaWithJSON['~standard']['validate'];
 
 /**
- * Validates asynchronously. zod's synchronous validation would start again at an asynchronous check, and abandon the
- * promise of the first run: its rejection would end the process.
+ * Validates as `safeParseAsync` of zod does, in the same tick if no check is asynchronous. zod's synchronous validation
+ * would start again at an asynchronous check, and abandon the promise of the first run: its rejection would end the
+ * process. A value that is not valid is validated again, by zod alone, for the texts of its issues.
  */
 function validatorOf(schema: AnyStandardSchema): Validate {
   if (!isZod4(schema) || typeof schema.safeParseAsync !== 'function') {
     return (value, options) => schema['~standard'].validate(value, options);
   }
-  return (value) =>
-    schema
-      .safeParseAsync(value, isWide(value) ? AT_FIRST : undefined)
-      .then(({ success, data, error }) => (success ? { value: data } : { issues: error.issues }));
+  return (value) => {
+    const context = isWide(value) ? AT_FIRST : undefined;
+    return andThen(schema._zod.run({ value, issues: [] }, { ...context, async: true }), (first) => {
+      if (first.issues.length === 0) return { value: first.value };
+      return schema
+        .safeParseAsync(value, context)
+        .then(({ success, data, error }) => (success ? { value: data } : { issues: error.issues }));
+    });
+  };
 }
 
 /**
@@ -197,13 +204,13 @@ export function limitIssues(schema: StandardSchemaWithJSON): StandardSchemaWithJ
   return {
     '~standard': {
       ...inner,
-      validate: async (value, options) => {
-        const result = await inner.validate(value, options);
-        const { issues = [] } = result;
-        if (issues.length <= MAX_ISSUES) return result;
-        const message = `and ${issues.length - MAX_ISSUES} more`;
-        return { issues: [...issues.slice(0, MAX_ISSUES), { message }] };
-      },
+      validate: (value, options) =>
+        andThen(inner.validate(value, options), (result) => {
+          const { issues = [] } = result;
+          if (issues.length <= MAX_ISSUES) return result;
+          const message = `and ${issues.length - MAX_ISSUES} more`;
+          return { issues: [...issues.slice(0, MAX_ISSUES), { message }] };
+        }),
     },
   };
 }
