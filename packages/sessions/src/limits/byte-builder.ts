@@ -31,6 +31,11 @@ export class ByteBuilder {
     this.#size += chunk.length;
   }
 
+  /** The bytes from an index on, until more bytes are added. */
+  from(start: number): Uint8Array {
+    return this.#bytes.subarray(start, this.#size);
+  }
+
   /** Drops all bytes. */
   clear(): void {
     this.#bytes = new Uint8Array(0);

@@ -6,7 +6,7 @@ import type { JsonScan, ScanRefusal } from './json-scan.js';
 export interface BodyLimits {
   readonly maxBytes: number;
   readonly memory: BodyMemoryLimit;
-  /** Scans a JSON body while it arrives. */
+  /** Scans a JSON body. */
   readonly scan?: JsonScan | undefined;
 }
 
@@ -20,6 +20,7 @@ export class BodyBuffer {
   readonly #onRefused: (refusal: BodyRefusal) => void;
   readonly #bytes = new ByteBuilder();
   readonly #chunks = new ChunkLimit();
+  #scannedBytes = 0;
   #reservation: MemoryReservation | undefined;
   #refusal: BodyRefusal | undefined;
 
@@ -39,6 +40,11 @@ export class BodyBuffer {
     return this.#refusal;
   }
 
+  get size(): number {
+    return this.#bytes.size;
+  }
+
+  /** Adds a chunk, which is not scanned yet. */
   add(chunk: Uint8Array): void {
     if (this.#refusal) return;
     const refusal = this.#refusalOf(chunk);
@@ -53,6 +59,14 @@ export class BodyBuffer {
       this.#reservation = this.#limits.memory.reserve(this.#clientKey, capacity, () =>
         this.refuse('memory-full'),
       );
+  }
+
+  /** Scans what has been added since the last scan. */
+  scan(): void {
+    if (this.#refusal) return;
+    const refusal = this.#limits.scan?.add(this.#bytes.from(this.#scannedBytes));
+    this.#scannedBytes = this.#bytes.size;
+    if (refusal) this.refuse(refusal);
   }
 
   /** Refuses the body, unless it is refused already, and drops its bytes. */
@@ -78,9 +92,8 @@ export class BodyBuffer {
   }
 
   #refusalOf(chunk: Uint8Array): BodyRefusal | undefined {
-    const { maxBytes, scan } = this.#limits;
-    if (this.#bytes.size + chunk.length > maxBytes) return 'too-large';
-    return this.#chunks.add(chunk.length) ? 'too-many-chunks' : scan?.add(chunk);
+    if (this.#bytes.size + chunk.length > this.#limits.maxBytes) return 'too-large';
+    return this.#chunks.add(chunk.length) ? 'too-many-chunks' : undefined;
   }
 }
 

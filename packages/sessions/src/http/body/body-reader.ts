@@ -20,6 +20,9 @@ export interface BodyReaderOptions extends BodyLimits {
   readonly scheduler?: RequestScheduler | undefined;
 }
 
+/** What exceeds this size in a body is scanned in turns, each of what has arrived until then. */
+const MAX_UNSCHEDULED_BYTES: number = 64 * 1024;
+
 /** Reads the body of one request within the limits. */
 export class BodyReader {
   readonly #source: BodySource;
@@ -27,6 +30,8 @@ export class BodyReader {
   readonly #buffer: BodyBuffer;
   #receiving: Promise<void> | undefined;
   #isReceived = false;
+  /** Absent if all that has arrived is scanned. */
+  #scanning: Promise<void> | undefined;
   #onRefused: (refusal: BodyRefusal) => void = () => undefined;
   #stop: () => void = () => undefined;
 
@@ -103,7 +108,10 @@ export class BodyReader {
   }
 
   #receiveFrom(incoming: IncomingMessage): Promise<void> {
-    const take = (chunk: Buffer) => this.#buffer.add(chunk);
+    const take = (chunk: Buffer) => {
+      this.#buffer.add(chunk);
+      this.#scanning ??= this.#scan(incoming);
+    };
     const fail = () => this.#buffer.refuse('unreadable');
     return new Promise<void>((resolve) => {
       const finish = () => {
@@ -113,7 +121,6 @@ export class BodyReader {
       };
       this.#stop = () => {
         this.#stop = () => undefined;
-        // `end` precedes `close`, so a complete body does not fail.
         incoming.off('data', take).off('end', end).off('error', fail).off('close', fail);
         const isRefused = this.#buffer.refusal !== undefined;
         // The rest of a refused body stays in the socket until the response is sent.
@@ -122,8 +129,33 @@ export class BodyReader {
         if (turn) void turn.then(finish);
         else finish();
       };
-      const end = () => this.#stop();
+      const end = () => {
+        // `end` precedes `close`, so a complete body does not fail.
+        incoming.off('close', fail);
+        if (this.#scanning) void this.#scanning.then(() => this.#stop());
+        else this.#stop();
+      };
       incoming.on('data', take).on('end', end).on('error', fail).on('close', fail);
+    });
+  }
+
+  /**
+   * Scans what has arrived; the beginning of a body at once, the rest in turns. Until then, Node reads nothing more from
+   * the connection: it would read 2 MiB before any other one.
+   */
+  #scan({ socket, httpVersionMajor }: IncomingMessage): Promise<void> | undefined {
+    const isScheduled = httpVersionMajor === 1 && this.#buffer.size > MAX_UNSCHEDULED_BYTES;
+    const turn = isScheduled ? this.#options.scheduler?.waitForTurn(this.#source.clientKey) : undefined;
+    if (!turn) {
+      this.#buffer.scan();
+      return undefined;
+    }
+    // The request asks for more in a tick after this one, and that would resume the connection.
+    queueMicrotask(() => socket.pause());
+    return turn.then(() => {
+      this.#scanning = undefined;
+      this.#buffer.scan();
+      socket.resume();
     });
   }
 
@@ -131,8 +163,10 @@ export class BodyReader {
     try {
       const reader = body?.getReader();
       this.#stop = () => void reader?.cancel().catch(() => undefined);
-      for (let read = await reader?.read(); read && !read.done; read = await reader?.read())
+      for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
         this.#buffer.add(read.value);
+        this.#buffer.scan();
+      }
     } catch {
       this.#buffer.refuse('unreadable');
     }

@@ -56,6 +56,7 @@ describe('a JSON document that arrives in chunks', () => {
 
   it.each([
     ['of another kind', '<html>'],
+    ['with strings that nothing separates', '["a""b""c""d""e""f""g""h""i"'],
     ['with two values', '{}{}'],
     ['with brackets that do not match', '[{]'],
     ['with a bracket too many', '[]]'],

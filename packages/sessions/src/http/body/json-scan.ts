@@ -29,6 +29,7 @@ export class JsonScan {
   readonly #open: number[] = [];
   #depth = 0;
   #elements = 0;
+  #tokens = 0;
   /** Whether the innermost array or object is still empty. */
   #isEmpty = false;
   #isInString = false;
@@ -53,8 +54,14 @@ export class JsonScan {
     while (at < chunk.length && !this.#refusal) {
       const byte = chunk[at] ?? 0;
       if (this.#isInString) at = this.#endOfString(chunk, at);
-      else if (KINDS[byte] === SPACE) at = endOfSpace(chunk, at);
-      else {
+      else if (KINDS[byte] === SPACE) at = endOfRun(chunk, at, SPACE);
+      else if (KINDS[byte] === PLAIN) {
+        // A number may continue in the next chunk.
+        if (at > 0) this.#countToken();
+        if (this.#isComplete) this.#refusal = 'malformed';
+        this.#isEmpty = false;
+        at = endOfRun(chunk, at, PLAIN);
+      } else {
         this.#take(byte);
         at++;
       }
@@ -93,11 +100,12 @@ export class JsonScan {
         this.#count();
         break;
       case QUOTE:
+        this.#countToken();
         this.#isInString = true;
         this.#stringBytes = 0;
         break;
       default:
-        if (KINDS[byte] !== PLAIN) this.#refusal = 'malformed';
+        this.#refusal = 'malformed';
     }
     this.#isEmpty = false;
   }
@@ -113,6 +121,12 @@ export class JsonScan {
   #count(): void {
     this.#elements++;
     if (this.#elements > this.#maxShape.elements) this.#refusal = 'too-many-elements';
+  }
+
+  /** An element has at most a key, a colon and a value. More tokens are not separated as in JSON. */
+  #countToken(): void {
+    this.#tokens++;
+    if (this.#tokens > 4 * (this.#elements + 1)) this.#refusal = 'malformed';
   }
 
   /** @returns the index of the first byte after the string, or the end of the chunk */
@@ -142,9 +156,10 @@ function isEscaped(chunk: Uint8Array, from: number, at: number): boolean {
   return (at - before) % 2 === 1;
 }
 
-function endOfSpace(chunk: Uint8Array, from: number): number {
+/** The index of the first byte of another kind. */
+function endOfRun(chunk: Uint8Array, from: number, kind: number): number {
   let at = from;
-  while (at < chunk.length && KINDS[chunk[at] ?? 0] === SPACE) at++;
+  while (at < chunk.length && KINDS[chunk[at] ?? 0] === kind) at++;
   return at;
 }
 

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { expect, it } from 'vitest';
 import { clientKeyOf } from '../../limits/client-key.js';
 import { RequestScheduler } from './request-scheduler.js';
@@ -121,4 +123,36 @@ it('lets the event loop go on after a round of a millisecond, and not after each
   const loops = happened.split('loop').length - 1;
   expect(loops).toBeGreaterThanOrEqual(4);
   expect(loops).toBeLessThanOrEqual(10);
+});
+
+it('receives what other clients sent during a long request before the next one starts [security 40]', async () => {
+  let nowMs = 0;
+  const scheduler = new RequestScheduler({ now: () => nowMs });
+  const begun: string[] = [];
+  const begin = async (name: string, address: string) => {
+    await scheduler.waitForTurn(clientKeyOf(address));
+    begun.push(name);
+  };
+  const running: Promise<void>[] = [];
+  const server = createServer((socket) => {
+    socket.on('data', (data) => {
+      if (String(data) === 'other') running.push(begin('other', OTHER ?? ''));
+      if (String(data) !== 'attacker') return;
+      running.push(begin('attacker 0', ATTACKER ?? ''), begin('attacker 1', ATTACKER ?? ''));
+      // The other request arrives while this one runs.
+      nowMs += 5;
+      other.write('other');
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const [attacker, other] = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+  await Promise.all([once(attacker, 'connect'), once(other, 'connect')]);
+  attacker.write('attacker');
+  await expect.poll(() => begun.length).toBe(3);
+  await Promise.all(running);
+  expect(begun).toEqual(['attacker 0', 'other', 'attacker 1']);
+  attacker.destroy();
+  other.destroy();
+  server.close();
 });

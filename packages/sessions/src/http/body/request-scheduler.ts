@@ -94,17 +94,29 @@ export class RequestScheduler {
 /** Requests begin one after the other for this long. Then the event loop comes first, with what other clients sent. */
 const MAX_ROUND_MS = 1;
 
-/** Waits until everything that was ready has run, and after the end of a round for the event loop, too. */
+/**
+ * Waits until everything that was ready has run, and after the end of a round until the event loop has received what
+ * clients sent in the meantime.
+ */
 function withinRounds(now: () => number): AfterTurn {
   let roundStartMs = Number.NEGATIVE_INFINITY;
+  /** Whether the request that begins now does so after the poll phase, in which Node receives data. */
+  let isAfterPoll = false;
   return (next) => {
+    const wasAfterPoll = isAfterPoll;
+    const begin = (afterPoll: boolean) => {
+      isAfterPoll = afterPoll;
+      next();
+      isAfterPoll = false;
+    };
+    const startRound = () => {
+      roundStartMs = now();
+      begin(true);
+    };
     const goOn = () => {
-      if (now() - roundStartMs < MAX_ROUND_MS) next();
-      else
-        setImmediate(() => {
-          roundStartMs = now();
-          next();
-        });
+      if (now() - roundStartMs < MAX_ROUND_MS) begin(wasAfterPoll);
+      // During the poll phase, the next immediate precedes what arrives from now on.
+      else setImmediate(wasAfterPoll ? startRound : () => setImmediate(startRound));
     };
     // A tick that is set in a microtask runs after all other microtasks.
     queueMicrotask(() => process.nextTick(goOn));
