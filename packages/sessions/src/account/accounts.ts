@@ -120,11 +120,10 @@ export class Accounts {
         await refresher.giveUp(record, account, 'no_refresh_token');
         continue;
       }
-      const opened = tokens.open(record, account);
-      opened?.refreshToken?.wipe();
-      if (opened) {
+      const accessToken = tokens.openAccessToken(record, account);
+      if (accessToken) {
         const hasAnsweredClaims = account.answeredClaims !== undefined;
-        return { accessToken: opened.accessToken, generation, hasAnsweredClaims };
+        return { accessToken, generation, hasAnsweredClaims };
       }
       // It was wiped since the read, which the next read shows, or it is damaged.
       if (unreadable === generation) await refresher.giveUp(record, account, 'tokens_unreadable');

@@ -1,5 +1,12 @@
 import { SessionError } from '../errors.js';
-import { decodeTokenSet, encodeTokenSet, type TokenSet, wipeTokenSet } from '../vault/token-set.js';
+import type { Secret } from '../vault/secret.js';
+import {
+  decodeAccessToken,
+  decodeTokenSet,
+  encodeTokenSet,
+  type TokenSet,
+  wipeTokenSet,
+} from '../vault/token-set.js';
 import type { Vault } from '../vault/vault.js';
 import { sealContextOf } from './disposal.js';
 import type { AccountRecord, SessionRecord } from './session-record.js';
@@ -26,9 +33,18 @@ export class AccountTokens {
    * @returns `undefined` if the sealed tokens are wiped or damaged
    */
   open(record: SessionRecord, account: AccountRecord): TokenSet | undefined {
+    return this.#open(record, account, decodeTokenSet);
+  }
+
+  /** Opens the access token of an account only. Otherwise like `open`. */
+  openAccessToken(record: SessionRecord, account: AccountRecord): Secret | undefined {
+    return this.#open(record, account, decodeAccessToken);
+  }
+
+  #open<T>(record: SessionRecord, account: AccountRecord, decode: (encoded: Buffer) => T): T | undefined {
     if (!account.sealed) return undefined;
     try {
-      return decodeTokenSet(this.#vault.open(account.sealed, sealContextOf(record, account)));
+      return decode(this.#vault.open(account.sealed, sealContextOf(record, account)));
     } catch (error) {
       if (error instanceof SessionError && error.code === 'sealed_record_invalid') return undefined;
       throw error;

@@ -5,16 +5,20 @@ import { secretBuffer } from './memory.js';
  * contain session ids and random bytes of records: wipe it after use.
  */
 export function joinFields(...fields: readonly (string | number | Uint8Array)[]): Buffer {
-  const parts = fields.map((field) => (typeof field === 'object' ? field : String(field)));
-  const sizes = parts.map((part) => (typeof part === 'string' ? Buffer.byteLength(part) : part.length));
-  const joined = secretBuffer(sizes.reduce((total, size) => total + 4 + size, 0));
+  let bytes = 0;
+  for (const field of fields) bytes += 4 + sizeOf(field);
+  const joined = secretBuffer(bytes);
   let offset = 0;
-  for (const [index, part] of parts.entries()) {
-    const size = sizes[index] ?? 0;
+  for (const field of fields) {
+    const size = sizeOf(field);
     offset = joined.writeUInt32BE(size, offset);
-    if (typeof part === 'string') joined.write(part, offset);
-    else joined.set(part, offset);
+    if (typeof field === 'object') joined.set(field, offset);
+    else joined.write(String(field), offset);
     offset += size;
   }
   return joined;
+}
+
+function sizeOf(field: string | number | Uint8Array): number {
+  return typeof field === 'object' ? field.length : Buffer.byteLength(String(field));
 }

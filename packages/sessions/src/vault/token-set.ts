@@ -36,6 +36,15 @@ export function decodeTokenSet(encoded: Buffer): TokenSet {
   }
 }
 
+/** Decodes the access token in the result of {@link encodeTokenSet}, and wipes the result. */
+export function decodeAccessToken(encoded: Buffer): Secret {
+  try {
+    return Secret.fromBytes(encoded.subarray(LENGTH_BYTES, LENGTH_BYTES + encoded.readUInt32BE(0)));
+  } finally {
+    wipe(encoded);
+  }
+}
+
 /** Wipes both secrets of a token set. */
 export function wipeTokenSet(tokens: TokenSet): void {
   tokens.accessToken.wipe();

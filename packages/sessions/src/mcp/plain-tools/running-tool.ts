@@ -158,38 +158,50 @@ export class RunningTool {
     );
   }
 
-  #contextOf({ call, request, authInfo }: RunningToolOptions): ServerContext {
-    const { id, meta, envelope } = call;
-    const signal = () => this.#abortSignal;
-    const ask = <T>(use: Use<T>) => this.#withSdk(use, () => handled(Promise.reject<T>(tooLate())));
+  /** Its parts are made when the tool asks for them: many tools never do. */
+  #contextOf({ request, authInfo }: RunningToolOptions): ServerContext {
+    let requests: object | undefined;
+    let http: object | undefined;
+    const requestsOf = () => (requests ??= this.#requestsOf(this.#options.call));
     const context = {
       sessionId: undefined,
-      mcpReq: {
-        id,
-        method: 'tools/call',
-        _meta: meta,
-        envelope,
-        requestState: noState,
-        get signal() {
-          return signal();
-        },
-        send: (...given: unknown[]) => ask(({ mcpReq }) => (mcpReq.send as Send)(...given)),
-        notify: (...given: Parameters<Requests['notify']>) =>
-          this.#withSdk(
-            ({ mcpReq }) => mcpReq.notify(...given),
-            () => Promise.resolve(),
-          ),
-        // The envelope names no level, so the SDK would send nothing.
-        log: () => Promise.resolve(),
-        elicitInput: (...given: Parameters<Requests['elicitInput']>) =>
-          ask(({ mcpReq }) => mcpReq.elicitInput(...given)),
-        requestSampling: (...given: Parameters<Requests['requestSampling']>) =>
-          ask(({ mcpReq }) => mcpReq.requestSampling(...given)),
+      get mcpReq() {
+        return requestsOf();
       },
-      http: httpOf(request, authInfo),
+      get http() {
+        http ??= httpOf(request, authInfo);
+        return http;
+      },
     };
     // It has what the SDK's context of such a call has.
     return context as unknown as ServerContext;
+  }
+
+  #requestsOf({ id, meta, envelope }: PlainCall): object {
+    const signal = () => this.#abortSignal;
+    const ask = <T>(use: Use<T>) => this.#withSdk(use, () => handled(Promise.reject<T>(tooLate())));
+    return {
+      id,
+      method: 'tools/call',
+      _meta: meta,
+      envelope,
+      requestState: noState,
+      get signal() {
+        return signal();
+      },
+      send: (...given: unknown[]) => ask(({ mcpReq }) => (mcpReq.send as Send)(...given)),
+      notify: (...given: Parameters<Requests['notify']>) =>
+        this.#withSdk(
+          ({ mcpReq }) => mcpReq.notify(...given),
+          () => Promise.resolve(),
+        ),
+      // The envelope names no level, so the SDK would send nothing.
+      log: () => Promise.resolve(),
+      elicitInput: (...given: Parameters<Requests['elicitInput']>) =>
+        ask(({ mcpReq }) => mcpReq.elicitInput(...given)),
+      requestSampling: (...given: Parameters<Requests['requestSampling']>) =>
+        ask(({ mcpReq }) => mcpReq.requestSampling(...given)),
+    };
   }
 }
 

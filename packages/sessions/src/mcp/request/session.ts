@@ -185,17 +185,16 @@ export function liveSession(
   { required, all, given }: SessionRequest,
 ): Session {
   const usual = required ?? all[0];
-  const known = async (provider: string) => {
+  const known = (provider: string) => {
     if (all.includes(provider)) return provider;
     throw unknownProvider(all);
   };
   const withAccessToken: Session['withAccessToken'] = async (use, options) => {
-    const { provider = usual } = parseOptions(
-      callSchema,
-      options,
-      'The options of `withAccessToken` are invalid',
-    );
-    const { accessToken, generation } = await accounts.accessToken(snapshot, await known(provider));
+    const { provider = usual } =
+      options === undefined
+        ? {}
+        : parseOptions(callSchema, options, 'The options of `withAccessToken` are invalid');
+    const { accessToken, generation } = await accounts.accessToken(snapshot, known(provider));
     given.set(provider, generation);
     return useSecret(accessToken, use);
   };
@@ -205,14 +204,20 @@ export function liveSession(
       scopes,
       claims,
     } = parseOptions(rejectionSchema, rejection, 'The options of `tokenRejected` are invalid');
-    await known(provider);
+    known(provider);
     if (!scopes?.length && claims === undefined)
       return rejections.renew(snapshot, provider, given.get(provider));
     throw (await rejections.demand(snapshot, provider, { scopes, claims })) ?? stepUpUseless(provider);
   };
+  const account = async (provider: string) => accounts.find(snapshot, known(provider));
+  // Its key takes as long as to find the session.
+  let id: string | undefined;
   return {
-    id: idOf(snapshot),
-    account: (provider = usual) => handled(known(provider).then((name) => accounts.find(snapshot, name))),
+    get id() {
+      id ??= idOf(snapshot);
+      return id;
+    },
+    account: (provider = usual) => handled(account(provider)),
     accounts: () => handled(accounts.list(snapshot)),
     signOut: () => handled(accounts.signOut(snapshot)),
     state: {
@@ -220,7 +225,7 @@ export function liveSession(
       set: (value, options) => handled(states.set(snapshot, value, options)),
     },
     fetch: (...request) => handled(fetch({ snapshot, preferred: required, given }, ...request)),
-    withAccessToken: (use, options = {}) => handled(withAccessToken(use, options)),
+    withAccessToken: (use, options) => handled(withAccessToken(use, options)),
     tokenRejected: (rejection = {}) => handled(tokenRejected(rejection)),
     // `list` rejects after a sign-out: the client may have another user now.
     resourceUpdated: (uri) =>
