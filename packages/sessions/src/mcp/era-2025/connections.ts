@@ -142,20 +142,25 @@ export class Connections {
   }
 
   async #open(incoming: McpRequest, id: SessionId, started: ResolvedConnection): Promise<Response> {
+    const connection = this.#make(id, started, this.#keptEvents.open(quotaKeyOf(incoming)));
+    await connection.open();
+    this.#add(started, connection);
+    const { contexts } = this.#options;
+    return contexts.run(contextOf(incoming, started), () => connection.serve(requestOf(incoming)));
+  }
+
+  /** Apart from `#open`, because functions of a connection keep all variables around them as long as it exists. */
+  #make(id: SessionId, started: ResolvedConnection, kept: QuotaShare): Connection {
     const { connectionRegistry, servers, contexts, clock, deadlines, resumableMs } = this.#options;
     const server = servers.make({ era: '2025', hasHandles: false, isPerRequest: false });
-    const onStandaloneOpen = () => connectionRegistry.streamOpened(started);
-    const connection = new Connection(server, id, {
+    return new Connection(server, id, {
       clock,
       deadlines,
       keptMs: resumableMs,
-      kept: this.#keptEvents.open(quotaKeyOf(incoming)),
+      kept,
       currentPost: () => contexts.peek(),
-      onStandaloneOpen,
+      onStandaloneOpen: () => connectionRegistry.streamOpened(started),
     });
-    await connection.open();
-    this.#add(started, connection);
-    return contexts.run(contextOf(incoming, started), () => connection.serve(requestOf(incoming)));
   }
 
   async #discard(ref: SessionRef): Promise<void> {
