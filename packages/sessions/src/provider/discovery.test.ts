@@ -1,4 +1,4 @@
-import type { CustomFetch } from 'openid-client';
+import { type CustomFetch, customFetch } from 'openid-client';
 import { describe, expect, it } from 'vitest';
 import { discover } from './discovery.js';
 import type { ProviderOptions } from './provider-options.js';
@@ -53,6 +53,15 @@ describe('discovery', () => {
     const { configuration, requested } = discovered({ [OPENID]: answer, [OAUTH]: metadata });
     expect((await configuration).serverMetadata()).toMatchObject(METADATA);
     expect(requested).toEqual([OPENID, OAUTH]);
+  });
+
+  it('leaves fields with names of metadata in later responses as they are', async () => {
+    const user = { sub: 'alice', issuer: 'a team', scopes_supported: 'all' };
+    const address = 'https://id.test/userinfo';
+    const { configuration } = discovered({ [OPENID]: metadata, [address]: () => Response.json(user) });
+    const send = (await configuration)[customFetch];
+    const response = await send?.(address, { method: 'GET', headers: {}, redirect: 'manual', body: null });
+    expect(await response?.json()).toEqual(user);
   });
 
   it('requests the given address only if the issuer is the address of the metadata', async () => {

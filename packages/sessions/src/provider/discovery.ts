@@ -67,7 +67,10 @@ async function discovered(settings: ProviderSettings, call: oidc.CustomFetch): P
   for (const algorithm of algorithms) {
     const request = notingRequest(call);
     try {
-      return await discoverBy(algorithm, settings, request.call);
+      const configuration = await discoverBy(algorithm, settings, request.call);
+      // Later responses are no metadata.
+      configuration[oidc.customFetch] = call;
+      return configuration;
     } catch (cause) {
       if (cause instanceof SessionError) throw cause;
       const { endpoint = issuer, answered } = request.noted();
@@ -112,12 +115,12 @@ function notingRequest(call: oidc.CustomFetch) {
 async function discoverBy(
   algorithm: Algorithm,
   settings: ProviderSettings,
-  call: oidc.CustomFetch,
+  noting: oidc.CustomFetch,
 ): Promise<oidc.Configuration> {
   const { issuer, clientId } = settings;
   return oidc.discovery(new URL(issuer), clientId, undefined, await clientAuthentication(settings), {
     algorithm,
-    [oidc.customFetch]: call,
+    [oidc.customFetch]: noting,
     ...(isHttpAllowed(settings) && { execute: [oidc.allowInsecureRequests] }),
   });
 }
