@@ -17,17 +17,17 @@ function startCookies(publicUrl = 'http://127.0.0.1:3000/notes/') {
     loginAttemptMs: 600_000,
   });
   const app = new Hono<HttpEnv>();
-  app.get('/keep/:id/:code', async (c) => {
-    await cookies.keepCode(c, c.req.param('id'), c.req.param('code'));
+  app.get('/keep/:id/:code', (c) => {
+    cookies.keepCode(c, c.req.param('id'), c.req.param('code'));
     return c.body(null);
   });
-  app.get('/code/:id', async (c) => c.json((await cookies.code(c, c.req.param('id'))) ?? null));
-  app.get('/complete/:account', async (c) => {
+  app.get('/code/:id', (c) => c.json(cookies.code(c, c.req.param('id')) ?? null));
+  app.get('/complete/:account', (c) => {
     const clientName = c.req.query('client');
-    await cookies.keepCompleted(c, { kind: 'authenticated', account: c.req.param('account'), clientName });
+    cookies.keepCompleted(c, { kind: 'authenticated', account: c.req.param('account'), clientName });
     return c.body(null);
   });
-  app.get('/completed', async (c) => c.json((await cookies.takeCompleted(c)) ?? null));
+  app.get('/completed', (c) => c.json(cookies.takeCompleted(c) ?? null));
 
   const set = async (path: string) => {
     const [line = ''] = (await app.request(path)).headers.getSetCookie();

@@ -1,9 +1,8 @@
 import type { Context } from 'hono';
-import { getCookie, getSignedCookie, setCookie, setSignedCookie } from 'hono/cookie';
+import { getCookie, setCookie } from 'hono/cookie';
 import type { HttpEnv } from '../../http/http-env.js';
 import type { Clock } from '../../time/clock.js';
 import type { KeyHierarchy } from '../../vault/key-hierarchy.js';
-import { wipe } from '../../vault/memory.js';
 import { digestOf, isSameDigest } from '../../vault/secret-digest.js';
 import { FAILED_LOGIN_KEPT_MS } from '../attempt-store.js';
 import type { CompletedLogin } from './flow.js';
@@ -68,48 +67,52 @@ export class LoginCookies {
   }
 
   /** Keeps a confirmation code for its page, signed, so that the page cannot be used to try codes. */
-  async keepCode(c: Context<HttpEnv>, attemptId: string, code: string): Promise<void> {
-    const key = this.#keyOf('code', attemptId);
-    await setSignedCookie(c, codeNameOf(attemptId), code, key, this.#attributes(CODE_SECONDS));
+  keepCode(c: Context<HttpEnv>, attemptId: string, code: string): void {
+    const signed = this.#signed(code, 'code', attemptId);
+    setCookie(c, codeNameOf(attemptId), signed, this.#attributes(CODE_SECONDS));
   }
 
-  async code(c: Context<HttpEnv>, attemptId: string): Promise<string | undefined> {
-    const key = this.#keyOf('code', attemptId);
-    return (await getSignedCookie(c, key, codeNameOf(attemptId), this.#prefix)) || undefined;
+  code(c: Context<HttpEnv>, attemptId: string): string | undefined {
+    return this.#verified(getCookie(c, codeNameOf(attemptId), this.#prefix), 'code', attemptId);
   }
 
   /** Keeps the result of a login for the last page. The signature covers its expiry: `Max-Age` binds browsers only. */
-  async keepCompleted(c: Context<HttpEnv>, { account, clientName }: CompletedLogin): Promise<void> {
+  keepCompleted(c: Context<HttpEnv>, { account, clientName }: CompletedLogin): void {
     const expiresAtMs = this.#options.clock.now() + COMPLETED_SECONDS * 1000;
-    const value = JSON.stringify({ account, clientName, expiresAtMs });
-    await setSignedCookie(
-      c,
-      this.#completedName,
-      value,
-      this.#keyOf('done'),
-      this.#attributes(COMPLETED_SECONDS),
-    );
+    const signed = this.#signed(JSON.stringify({ account, clientName, expiresAtMs }), 'done');
+    setCookie(c, this.#completedName, signed, this.#attributes(COMPLETED_SECONDS));
   }
 
   /** Takes the result of a login. Cookies are sent to every port of a host, so the name must not stay in one. */
-  async takeCompleted(c: Context<HttpEnv>): Promise<ShownLogin | undefined> {
-    const value = await getSignedCookie(c, this.#keyOf('done'), this.#completedName, this.#prefix);
-    if (value === undefined) return undefined;
+  takeCompleted(c: Context<HttpEnv>): ShownLogin | undefined {
+    const signed = getCookie(c, this.#completedName, this.#prefix);
+    if (signed === undefined) return undefined;
     setCookie(c, this.#completedName, '', this.#attributes(0));
-    if (value === false) return undefined;
+    const value = this.#verified(signed, 'done');
+    if (value === undefined) return undefined;
     // The signature shows that `keepCompleted` wrote it.
     const { expiresAtMs, ...login }: KeptLogin = JSON.parse(value);
     return this.#options.clock.now() < expiresAtMs ? login : undefined;
   }
 
-  /** The signing key of one kind of cookie, or of one login's. A signature covers the value, not the name. */
-  #keyOf(...info: readonly string[]): string {
-    const key = this.#options.keys.derive('form', 'cookie', ...info);
-    try {
-      return key.toString('base64url');
-    } finally {
-      wipe(key);
-    }
+  /**
+   * A value with its authentication code, which covers the kind of the cookie and its login, too. Not as Hono signs
+   * cookies: that goes through threads, and makes a string of the key.
+   */
+  #signed(value: string, ...kind: readonly string[]): string {
+    return `${value}.${this.#codeOf(value, kind)}`;
+  }
+
+  /** The value of a signed cookie; `undefined` if there is none, or this server has not signed it. */
+  #verified(signed: string | undefined, ...kind: readonly string[]): string | undefined {
+    const at = signed?.lastIndexOf('.') ?? -1;
+    if (signed === undefined || at < 0) return undefined;
+    const value = signed.slice(0, at);
+    return isSameDigest(signed.slice(at + 1), this.#codeOf(value, kind)) ? value : undefined;
+  }
+
+  #codeOf(value: string, kind: readonly string[]): string {
+    return this.#options.keys.mac('form', 'cookie', ...kind, value).toString('base64url');
   }
 
   /** Servers at other paths or ports of this host receive the same cookies, so the name depends on the public URL. */

@@ -50,7 +50,7 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
 
   /** The confirmation code of a login that waits for it, in the browser that shows it. */
   const currentCodeOf = async (c: Context<HttpEnv>, attemptId: string) => {
-    const code = await cookies.code(c, attemptId);
+    const code = cookies.code(c, attemptId);
     const isCurrent = code !== undefined && (await browserFlow.isCurrentCode(attemptId, code));
     return isCurrent ? code : undefined;
   };
@@ -127,8 +127,8 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     if (result.kind === 'rejected') return showPage(c, await rejectedCallbackPage(brand));
     if (result.kind === 'mismatched')
       return showPage(c, await failurePage(brand, { failure: 'browser_mismatch' }, 400));
-    if (result.kind === 'code') await cookies.keepCode(c, result.attemptId, result.code);
-    if (result.kind === 'authenticated') await cookies.keepCompleted(c, result);
+    if (result.kind === 'code') cookies.keepCode(c, result.attemptId, result.code);
+    if (result.kind === 'authenticated') cookies.keepCompleted(c, result);
     return c.redirect(result.kind === 'continue' ? result.url.href : at(resultPathOf(result)), 303);
   };
 
@@ -156,7 +156,7 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     handleCallback(c, providerCallbackPath(c.req.param('provider'))),
   );
 
-  app.get('/login/done', async (c) => showPage(c, await donePage(brand, await cookies.takeCompleted(c))));
+  app.get('/login/done', async (c) => showPage(c, await donePage(brand, cookies.takeCompleted(c))));
 
   app.get('/connect/:attempt/code', async (c) => {
     const attemptId = c.req.param('attempt');
