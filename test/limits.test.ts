@@ -7,7 +7,11 @@ import {
 } from '../packages/sessions/src/account/challenge.js';
 import { STATE_LIMITS } from '../packages/sessions/src/account/session-state.js';
 import { MAX_BODIES_BYTES } from '../packages/sessions/src/http/body/body-memory-limit.js';
-import { MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from '../packages/sessions/src/http/http-limits.js';
+import {
+  MAX_JSON_DEPTH,
+  MAX_JSON_ELEMENTS,
+  MAX_MESSAGE_ELEMENTS,
+} from '../packages/sessions/src/http/http-limits.js';
 import { MAX_KNOWN_HOST_CHARACTERS, MAX_KNOWN_HOSTS } from '../packages/sessions/src/http/known-hosts.js';
 import { MAX_UNREAD_BYTES } from '../packages/sessions/src/http/unread-response-limit.js';
 import { DEFAULT_LIMITS } from '../packages/sessions/src/limits/limits.js';
@@ -61,7 +65,11 @@ describe('docs/limits.md', () => {
 
   it.each<[string, number]>([
     ['body of an MCP request', MAX_JSON_DEPTH],
-    ['array elements and object keys of an MCP request, except in tool arguments', MAX_JSON_ELEMENTS],
+    [
+      'array elements and object keys of a request or notification, except in tool arguments',
+      MAX_MESSAGE_ELEMENTS,
+    ],
+    ['array elements and object keys of a batch or a response, except in tool arguments', MAX_JSON_ELEMENTS],
     ['client information and capabilities in `initialize`', CLIENT_INFO_LIMITS.maxBytes / KIB],
     [
       'client information and capabilities, what exceeds 2 KiB in memory',

@@ -95,7 +95,7 @@ export const ATTACKS: Readonly<Record<string, AttackKind>> = {
   'the same on two connections': { connections: 2, make: wide },
   'as many keys in `_meta` as are let in': {
     connections: 2,
-    make: sends(...request2026('server/discover', {}, keys(1180))),
+    make: sends(...request2026('server/discover', {}, keys(380))),
   },
   'a table that does not fit its schema': {
     connections: 2,

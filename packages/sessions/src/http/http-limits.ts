@@ -7,9 +7,13 @@ export const MAX_FORM_BYTES: number = 16 * 1024;
 /** The maximum nesting depth of the JSON of a request. */
 export const MAX_JSON_DEPTH = 32;
 /**
- * The maximum number of array elements and object keys in the JSON of a request, without those inside the arguments of
- * a tool call. The protocol's schemas take up to 5 µs for each of them. A batch of 100 tool calls, the maximum, has
- * about 1,000.
+ * The maximum number of array elements and object keys in a request or notification, without those inside the arguments
+ * of a tool call. The protocol's schemas take up to 5 µs for each of them.
+ */
+export const MAX_MESSAGE_ELEMENTS = 400;
+/**
+ * The same for a batch, and for a response, such as a list of roots. A batch of 100 tool calls, the maximum, has about
+ * 1,000.
  */
 export const MAX_JSON_ELEMENTS = 1200;
 /**

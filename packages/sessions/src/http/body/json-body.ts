@@ -1,6 +1,7 @@
+import { methodOf } from '../../mcp/wire/json-rpc.js';
 import { elementsOutsideArguments, type JsonShape, shapeOfValue } from '../../mcp/wire/json-shape.js';
 import { andThen, type MaybePromise } from '../../time/promises.js';
-import { MAX_BODY_BYTES, MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from '../http-limits.js';
+import { MAX_BODY_BYTES, MAX_JSON_DEPTH, MAX_JSON_ELEMENTS, MAX_MESSAGE_ELEMENTS } from '../http-limits.js';
 import type { BodyRefusal } from './body-buffer.js';
 import type { BodyMemoryLimit } from './body-memory-limit.js';
 import { BodyReader } from './body-reader.js';
@@ -97,7 +98,8 @@ export class JsonBodyReader {
   #checked(value: unknown, shape: JsonShape, characters: number): JsonBody {
     if (shape.depth > this.#maxShape.depth) return { kind: 'too-deep' };
     if (shape.elements > this.#maxShape.elements) return { kind: 'too-many-elements' };
-    return elementsOutsideArguments(value, shape) > MAX_JSON_ELEMENTS
+    const max = methodOf(value) === undefined ? MAX_JSON_ELEMENTS : MAX_MESSAGE_ELEMENTS;
+    return elementsOutsideArguments(value, shape) > max
       ? { kind: 'too-many-elements' }
       : { kind: 'json', value, bytes: 2 * characters + 48 * shape.elements };
   }

@@ -1,5 +1,5 @@
 import { ErrorCode, errorResponse } from '../../mcp/wire/error-response.js';
-import { MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from '../http-limits.js';
+import { MAX_JSON_DEPTH, MAX_JSON_ELEMENTS, MAX_MESSAGE_ELEMENTS } from '../http-limits.js';
 import type { JsonRefusal } from './json-body.js';
 
 /**
@@ -37,7 +37,7 @@ export function refusedBodyResponse(refusal: JsonRefusal, argumentElements: numb
       return errorResponse(
         400,
         invalidRequest,
-        `The JSON has too many array elements and object keys. The arguments of a tool call may have ${format(argumentElements)}, the rest of the request ${format(MAX_JSON_ELEMENTS)}. Split the request.`,
+        `The JSON has too many array elements and object keys. The arguments of a tool call may have ${format(argumentElements)}, the rest of the request ${format(MAX_MESSAGE_ELEMENTS)}, or ${format(MAX_JSON_ELEMENTS)} in a batch. Split the request.`,
       );
   }
 }
