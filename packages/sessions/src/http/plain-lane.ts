@@ -59,6 +59,9 @@ export interface HandedOn {
   readonly answer?: Response;
 }
 
+/** From this size on, sending an answer takes about as long as making it, and is a turn of its own. */
+const LARGE_CHARACTERS: number = 64 * 1024;
+
 /** Serves a request in the usual way. */
 type HandOn = (handedOn: HandedOn) => void;
 
@@ -155,7 +158,31 @@ export class PlainLane {
     }
   }
 
-  #send({ json }: PlainAnswer, { outgoing, clientKey, end }: Offered): void {
+  #send({ json }: PlainAnswer, offered: Offered): void {
+    if (json.length > LARGE_CHARACTERS) void this.#sendInTurn(json, offered);
+    else this.#write(json, offered);
+  }
+
+  /** Sends a large answer after the requests that other clients sent while it was made. Counts it until then. */
+  async #sendInTurn(json: string, offered: Offered): Promise<void> {
+    const { scheduler, unreadResponses } = this.#options;
+    const { outgoing, clientKey, end } = offered;
+    const turn = scheduler.waitForTurn(clientKey, true);
+    if (turn) {
+      const count = unreadResponses.counterFor(clientKey);
+      const { update, release } = count(
+        () => json.length,
+        () => outgoing.destroy(),
+      );
+      update();
+      end.onEnd(release);
+      await turn;
+      release();
+    }
+    this.#write(json, offered);
+  }
+
+  #write(json: string, { outgoing, clientKey, end }: Offered): void {
     if (outgoing.destroyed) return;
     const length = Buffer.byteLength(json);
     outgoing.writeHead(200, { 'content-type': 'application/json', 'content-length': length });

@@ -10,8 +10,8 @@ function manualScheduler() {
   const ends: (() => void)[] = [];
   const scheduler = new RequestScheduler({ now: () => nowMs, afterTurn: (next) => void ends.push(next) });
   const begun: string[] = [];
-  const begin = async (name: string, address?: string) => {
-    await scheduler.waitForTurn(address === undefined ? undefined : clientKeyOf(address));
+  const begin = async (name: string, address?: string, goesOn = false) => {
+    await scheduler.waitForTurn(address === undefined ? undefined : clientKeyOf(address), goesOn);
     begun.push(name);
   };
   const end = async (tookMs: number) => {
@@ -54,6 +54,16 @@ it('starts the requests of one address in the order of their arrival', async () 
   for (let turn = 0; turn < 4; turn++) await end(1);
   await Promise.all(waiting);
   expect(begun).toEqual(['1', '2', '3', '4']);
+});
+
+it('lets a request go on before others of its address, and after those of others [security 40]', async () => {
+  const { begin, end, begun } = manualScheduler();
+  await begin('attacker 0', ATTACKER);
+  const waiting = [begin('attacker 1', ATTACKER), begin('attacker 0 goes on', ATTACKER, true)];
+  waiting.push(begin('other', OTHER));
+  for (let turn = 0; turn < 4; turn++) await end(5);
+  await Promise.all(waiting);
+  expect(begun).toEqual(['attacker 0', 'other', 'attacker 0 goes on', 'attacker 1']);
 });
 
 it('counts the time that an address used for one to two seconds', async () => {

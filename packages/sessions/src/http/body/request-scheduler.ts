@@ -40,8 +40,9 @@ export class RequestScheduler {
   /**
    * Resolves when a request may start; `undefined` if it starts at once.
    * @param clientKey the address that the request counts for; absent: it counts for itself
+   * @param goesOn whether a request goes on that had a turn already: it precedes others of its address
    */
-  waitForTurn(clientKey: ClientKey | undefined): Promise<void> | undefined {
+  waitForTurn(clientKey: ClientKey | undefined, goesOn = false): Promise<void> | undefined {
     const quotaKey = clientKey ?? Symbol('local request');
     if (!this.#isTaken) {
       this.#begin(quotaKey);
@@ -49,7 +50,8 @@ export class RequestScheduler {
     }
     return new Promise((resolve) => {
       const queue = this.#waiting.get(quotaKey) ?? [];
-      queue.push(resolve);
+      if (goesOn) queue.unshift(resolve);
+      else queue.push(resolve);
       this.#waiting.set(quotaKey, queue);
     });
   }
