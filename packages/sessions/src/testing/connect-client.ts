@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseOptions } from '../parse-options.js';
 import type { Sessions } from '../server/sessions.js';
+import { onAbort } from '../time/on-abort.js';
 import { unlessAborted } from './provider-faults.js';
 
 /** The part of the MCP SDK's HTTP transport that {@link connectClient} uses. */
@@ -72,9 +73,6 @@ function signalOfRequest(source: AbortSignal | null | undefined): {
   readonly release: () => void;
 } {
   const controller = new AbortController();
-  const { signal } = controller;
-  const abort = () => controller.abort(source?.reason);
-  if (source?.aborted) abort();
-  else source?.addEventListener('abort', abort, { once: true });
-  return { signal, release: () => source?.removeEventListener('abort', abort) };
+  const release = source ? onAbort(source, () => controller.abort(source.reason)) : () => undefined;
+  return { signal: controller.signal, release };
 }

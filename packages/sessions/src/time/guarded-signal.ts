@@ -1,3 +1,5 @@
+import { onAbort } from './on-abort.js';
+
 /** A signal for the author's code. */
 export interface GuardedSignal {
   readonly signal: AbortSignal;
@@ -17,12 +19,7 @@ export function guardedSignal(
   const controller = new AbortController();
   const { signal } = controller;
   guardListeners(signal, report);
-  const releases = sources.map((source) => {
-    const abort = () => controller.abort(source.reason);
-    if (source.aborted) abort();
-    else source.addEventListener('abort', abort, { once: true });
-    return () => source.removeEventListener('abort', abort);
-  });
+  const releases = sources.map((source) => onAbort(source, () => controller.abort(source.reason)));
   return {
     signal,
     release: () => {

@@ -1,7 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { followersOfSignal, linkedSignal } from './linked-signal.js';
+import { linkedSignal } from './linked-signal.js';
+import { followersOfSignal } from './on-abort.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;

@@ -1,13 +1,11 @@
+import { onAbort } from './on-abort.js';
+
 /**
  * The controllers of linked signals. An entry lives as long as its signal, so listeners need not keep a reference to
  * either.
  */
 const controllers = new WeakMap<AbortSignal, AbortController>();
-/** The signals that follow a signal. */
-const followersOf = new WeakMap<AbortSignal, Followers>();
-const collected = new FinalizationRegistry<() => void>((forget) => forget());
-
-type Followers = Set<WeakRef<AbortSignal>>;
+const collected = new FinalizationRegistry<() => void>((stop) => stop());
 
 /**
  * A signal that aborts with the first of the given signals, like `AbortSignal.any`. In Node 20, `AbortSignal.any`
@@ -27,25 +25,10 @@ export function linkedSignal(...sources: readonly AbortSignal[]): AbortSignal {
 }
 
 function follow(source: AbortSignal, signal: AbortSignal): void {
-  const followers = followersOf.get(source) ?? new Set();
-  if (!followersOf.has(source)) {
-    followersOf.set(source, followers);
-    source.addEventListener('abort', () => abortAll(followers, source.reason), { once: true });
-  }
   const follower = new WeakRef(signal);
-  followers.add(follower);
-  collected.register(signal, () => followers.delete(follower));
-}
-
-function abortAll(followers: Followers, reason: unknown): void {
-  for (const follower of followers) {
-    const signal = follower.deref();
-    if (signal) controllers.get(signal)?.abort(reason);
-  }
-  followers.clear();
-}
-
-/** How many following signals exist that are not garbage-collected yet. */
-export function followersOfSignal(source: AbortSignal): number {
-  return followersOf.get(source)?.size ?? 0;
+  const stop = onAbort(source, () => {
+    const following = follower.deref();
+    if (following) controllers.get(following)?.abort(source.reason);
+  });
+  collected.register(signal, stop);
 }
