@@ -88,6 +88,28 @@ describe.each(ERAS)('a login whose access token has expired and cannot be renewe
   });
 });
 
+describe.each(ERAS)('a first login that has failed while no call waited (%s)', (era) => {
+  it('is reported by `session_status` until another one starts', async () => {
+    const { here, call, status } = await startRenewable(era);
+    const { loginUrl } = (await call('login')).structured;
+    await press('decline', here, loginUrl);
+    const declined = {
+      state: 'anonymous',
+      next: expect.stringMatching(/^The user declined to log in\. Ask them/),
+    };
+    expect([await status(), await status()]).toMatchObject([declined, declined]);
+    expect(await call('login')).toMatchObject({ isError: true, text: expect.stringMatching(/declined/) });
+    expect((await status()).next).toMatch(/^Call `login` to log in\.$/);
+  });
+});
+
+it('a first login that has expired needs no other call before a new link (2025)', async () => {
+  const { clock, call } = await startRenewable('2025');
+  await call('login');
+  await clock.advance(10 * MINUTE);
+  expect((await call('login')).structured).toMatchObject({ status: 'pending' });
+});
+
 describe.each(ERAS)('`login` with `renew` (%s)', (era) => {
   it('starts a login over a valid one, which stays until the user has completed it', async () => {
     const { provider, call, browse, login, status, requested } = await startRenewable(era);
@@ -138,6 +160,37 @@ describe.each(ERAS)('`login` with `renew` (%s)', (era) => {
     });
     expect((await call('login')).structured).toMatchObject({ status: 'authenticated' });
     expect((await call('login', { renew: true })).structured).toMatchObject({ status: 'pending' });
+  });
+
+  it.each<[string, Record<string, unknown>, number]>([
+    ['a link', {}, 10 * MINUTE],
+    ['a code', { flow: 'device' }, 11 * MINUTE],
+  ])('reports once that it has expired while no call waited, with %s', async (_what, args, lifetimeMs) => {
+    const server = await startRenewable(era, { options: { deviceFlow: 'allowed' } });
+    const { clock, events, call, login, status } = server;
+    await login();
+    await call('login', { ...args, renew: true });
+    await clock.advance(lifetimeMs);
+    expect(events.filter(({ type }) => type === 'login.failed')).toMatchObject([
+      { provider: 'provider', failure: 'expired' },
+    ]);
+    const expired =
+      /^The login was not completed in time\. The login before it is still valid\..* call `login` with provider "provider" and renew: true\.$/;
+    expect(await status()).toMatchObject({ state: 'authenticated', next: expect.stringMatching(expired) });
+    expect(await call('login')).toMatchObject({ isError: true, text: expect.stringMatching(expired) });
+    expect((await status()).next).toMatch(/^Nothing\./);
+    expect((await call('login')).structured).toMatchObject({ status: 'authenticated' });
+    expect(await call('use')).toMatchObject({ text: '200 alice' });
+  });
+
+  it('starts another one in place of one that has expired', async () => {
+    const { clock, call, login } = await startRenewable(era);
+    await login();
+    const first = (await call('login', { renew: true })).structured.loginUrl;
+    await clock.advance(10 * MINUTE);
+    const { status, loginUrl } = (await call('login', { renew: true })).structured;
+    expect(status).toBe('pending');
+    expect(loginUrl).not.toBe(first);
   });
 
   it('is completed within one call by a client that opens the link', async () => {

@@ -112,10 +112,12 @@ describe('the end of a login attempt', () => {
     await changes.fail(attempt.key, { kind: 'failed', failure: 'declined' });
     expect(await changes.takeUnreported({ ...snapshot, epoch: 1 }, provider)).toBeUndefined();
     expect(await changes.takeUnreported(snapshot, 'another')).toBeUndefined();
+    const read = () => changes.unreported(snapshot, provider);
+    expect([await read(), await read()]).toMatchObject([{ failure: 'declined' }, { failure: 'declined' }]);
     const take = () => changes.takeUnreported(snapshot, provider);
     const taken = await Promise.all([take(), take()]);
     expect(taken.filter(Boolean)).toEqual([{ kind: 'failed', failure: 'declined' }]);
-    expect(await take()).toBeUndefined();
+    expect([await take(), await read()]).toEqual([undefined, undefined]);
   });
 
   it('is not reported if the client has caused it', async () => {

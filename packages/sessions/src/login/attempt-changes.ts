@@ -90,11 +90,21 @@ export class AttemptChanges {
   }
 
   /** Returns the failure of a session's latest login at a provider, once, if its client does not know it yet. */
-  async takeUnreported({ ref, epoch }: SessionSnapshot, provider: string): Promise<FailedLogin | undefined> {
-    const latest = await this.#store.latest(ref, provider);
-    if (!latest?.outcome || latest.isReported || latest.snapshot.epoch !== epoch) return undefined;
+  async takeUnreported(snapshot: SessionSnapshot, provider: string): Promise<FailedLogin | undefined> {
+    const latest = await this.#unreported(snapshot, provider);
+    if (!latest) return undefined;
     const reported = { ...latest, isReported: true, version: this.newVersion() };
     return (await this.#store.replace(reported, latest.version)) ? latest.outcome : undefined;
+  }
+
+  /** The failure that {@link takeUnreported} would return. */
+  async unreported(snapshot: SessionSnapshot, provider: string): Promise<FailedLogin | undefined> {
+    return (await this.#unreported(snapshot, provider))?.outcome;
+  }
+
+  async #unreported({ ref, epoch }: SessionSnapshot, provider: string): Promise<EndedAttempt | undefined> {
+    const latest = await this.#store.latest(ref, provider);
+    return latest?.outcome && !latest.isReported && latest.snapshot.epoch === epoch ? latest : undefined;
   }
 
   async #replace<After extends LoginAttempt>(

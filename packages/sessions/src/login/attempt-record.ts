@@ -129,6 +129,7 @@ export type LoginAttempt = PendingAttempt | EndedAttempt;
 /** Failures that the client does not cause itself, so that its next call reports them. */
 const REPORTED: ReadonlySet<LoginFailure> = new Set([
   'declined',
+  'expired',
   'evicted',
   'browser_mismatch',
   'identity_mismatch',

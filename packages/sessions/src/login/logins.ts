@@ -143,6 +143,11 @@ export class Logins {
     return this.#changes.takeUnreported(snapshot, provider);
   }
 
+  /** The failure that {@link takeFailure} would return. @throws SessionError `store_unavailable` */
+  failureOf(snapshot: SessionSnapshot, provider: string): Promise<FailedLogin | undefined> {
+    return this.#changes.unreported(snapshot, provider);
+  }
+
   /** Ends the pending logins of a session, or the one at `provider`. @throws SessionError `store_unavailable` */
   async cancel(ref: SessionRef, provider?: string): Promise<void> {
     for (const attempt of await this.#options.attempts.pendingOf(ref)) {

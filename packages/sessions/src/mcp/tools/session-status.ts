@@ -5,11 +5,11 @@ import type { Logins } from '../../login/logins.js';
 import type { PendingLogin } from '../../login/pending-login.js';
 import { omitUndefined } from '../../omit-undefined.js';
 import { idleAtMs, type Lifetimes } from '../../session/lifetimes.js';
-import { isSignedIn, type SessionRecord } from '../../session/session-record.js';
+import { isSignedIn, type SessionRecord, snapshotOf } from '../../session/session-record.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
 import type { RequestContexts } from '../request/context.js';
-import { nextStep } from './status-texts.js';
+import { nextStep, type SessionLogins } from './status-texts.js';
 import { structuredResult } from './tool-result.js';
 
 export interface SessionStatusToolOptions {
@@ -99,8 +99,8 @@ async function describe(
 ): Promise<Record<string, unknown>> {
   const { registry, lifetimes, clock } = options;
   const now = clock.now();
-  const pendingLogins = await loginsOf(options, record);
-  const accounts = accountsOf(options.providers, record, pendingLogins, now);
+  const logins = await loginsOf(options, record);
+  const accounts = accountsOf(options.providers, record, logins.pending, now);
   const state = worst(accounts.map((account) => account.state));
   // Ignores requests in flight: this request is one of them.
   const presence = { ...registry.presenceOf(record.ref), requests: 0 };
@@ -115,7 +115,7 @@ async function describe(
     accounts,
     idleExpiresInSeconds: idle === undefined ? undefined : seconds(idle),
     sessionExpiresInSeconds: seconds(endsAtMs(record, lifetimes, now)),
-    next: nextStep(record, accounts, pendingLogins, options.providers),
+    next: nextStep(record, accounts, logins, options.providers),
   });
 }
 
@@ -128,10 +128,20 @@ function endsAtMs(record: SessionRecord, lifetimes: Lifetimes, now: number): num
 
 async function loginsOf(
   { providers, logins }: SessionStatusToolOptions,
-  { ref }: SessionRecord,
-): Promise<PendingLogin[]> {
-  const pending = await Promise.all(providers.map((provider) => logins.pending(ref, provider)));
-  return pending.filter((login) => login !== undefined);
+  record: SessionRecord,
+): Promise<SessionLogins> {
+  const snapshot = snapshotOf(record);
+  const pending = await Promise.all(providers.map((provider) => logins.pending(record.ref, provider)));
+  const failed = await Promise.all(
+    providers.map(async (provider) => {
+      const fault = await logins.failureOf(snapshot, provider);
+      return fault && { provider, fault };
+    }),
+  );
+  return {
+    pending: pending.filter((login) => login !== undefined),
+    failed: failed.filter((login) => login !== undefined),
+  };
 }
 
 function accountsOf(

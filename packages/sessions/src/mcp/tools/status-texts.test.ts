@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { AccountStatus } from '../../account/account-status.js';
+import type { LoginFault } from '../../login/login-attempt.js';
 import type { PendingLogin } from '../../login/pending-login.js';
 import { omitUndefined } from '../../omit-undefined.js';
 import type { SessionRef } from '../../session/ids.js';
 import { blankRecord, type SessionKind } from '../../session/session-record.js';
-import { nextStep } from './status-texts.js';
+import { nextStep, type SessionLogins } from './status-texts.js';
 
 const PROVIDERS = ['work', 'home'];
 const REF = 'a-session-reference' as SessionRef;
@@ -21,11 +22,14 @@ const pendingLogin = (change: Partial<PendingLogin>): PendingLogin => ({
   ...change,
 });
 
+/** The logins of a session, none of which has failed. */
+const pendingOnly = (...pending: readonly PendingLogin[]): SessionLogins => ({ pending, failed: [] });
+
 /** The next step while a login is pending. */
 function nextWhile(change: Partial<PendingLogin>, kind: SessionKind = 'connection'): string {
   const login = pendingLogin(change);
   const pending: AccountStatus = { provider: login.provider, state: 'pending' };
-  return nextStep(blankRecord(REF, kind, 'a user', 0), [pending], [login], PROVIDERS);
+  return nextStep(blankRecord(REF, kind, 'a user', 0), [pending], pendingOnly(login), PROVIDERS);
 }
 
 describe('the next step of `session_status` while a login is pending', () => {
@@ -53,7 +57,7 @@ describe('the next step of `session_status` while a login is pending', () => {
   it('is to complete a renewal, although the login before it is valid', () => {
     const accounts: AccountStatus[] = [{ provider: 'work', state: 'authenticated' }];
     const record = blankRecord(REF, 'connection', 'a user', 0);
-    expect(nextStep(record, accounts, [pendingLogin({ isRenewal: true })], PROVIDERS)).toMatch(
+    expect(nextStep(record, accounts, pendingOnly(pendingLogin({ isRenewal: true })), PROVIDERS)).toMatch(
       /^A login is pending\./,
     );
   });
@@ -65,7 +69,9 @@ describe('the next step of `session_status` while a login is pending', () => {
     ];
     const record = blankRecord(REF, 'connection', 'a user', 0);
     const logins = [pendingLogin({ needsCode: true }), pendingLogin({ provider: 'home' })];
-    expect(nextStep(record, accounts, logins, PROVIDERS)).toMatch(/^A login at "home" is pending\./);
+    expect(nextStep(record, accounts, pendingOnly(...logins), PROVIDERS)).toMatch(
+      /^A login at "home" is pending\./,
+    );
   });
 });
 
@@ -79,7 +85,7 @@ describe('the next step of `session_status` for a login', () => {
   type Change = { [Field in keyof AccountStatus]?: AccountStatus[Field] | undefined };
   const nextFor = (change: Change) => {
     const account = omitUndefined({ ...GOOD, ...change }) as AccountStatus;
-    return nextStep(blankRecord(REF, 'connection', 'a user', 0), [account], [], ['work']);
+    return nextStep(blankRecord(REF, 'connection', 'a user', 0), [account], pendingOnly(), ['work']);
   };
   const NEXT_TRY = 'The next try is in 240 seconds.';
   const CALL = 'Call `login` with provider "work"';
@@ -152,6 +158,36 @@ describe('the next step of `session_status` for a login', () => {
   it('names every problem', () => {
     expect(nextFor({ reason: 'provider_refused', refusedScopes: ['a'] })).toMatch(
       /could not be refreshed.*did not grant \["a"\]/,
+    );
+  });
+});
+
+describe('the next step of `session_status` after a login that has failed', () => {
+  const nextAfter = (fault: LoginFault, accounts: readonly AccountStatus[] = [], provider = 'work') => {
+    const logins = { pending: [], failed: [{ provider, fault }] };
+    return nextStep(blankRecord(REF, 'connection', 'a user', 0), accounts, logins, PROVIDERS);
+  };
+  const valid: AccountStatus = { provider: 'work', state: 'authenticated' };
+
+  it('says why, and calls for another login', () => {
+    expect(nextAfter({ failure: 'expired' })).toBe(
+      'The login was not completed in time. Call `login` to start a new one.',
+    );
+    expect(nextAfter({ failure: 'expired' }, [], 'home')).toBe(
+      'The login was not completed in time. Call `login` to start a new one. This was a login with provider "home".',
+    );
+  });
+
+  it('says that the login before it is valid', () => {
+    expect(nextAfter({ failure: 'expired' }, [valid])).toMatch(
+      /^The login was not completed in time\. The login before it is still valid\. .* call `login` with provider "work" and renew: true\. Not logged in at "home"/,
+    );
+  });
+
+  it('is also what the login before it needs', () => {
+    const ended: AccountStatus = { ...valid, state: 'reauthentication_required', reason: 'grant_revoked' };
+    expect(nextAfter({ failure: 'declined' }, [ended])).toBe(
+      'The user declined to log in. Ask them before you try again. The login at "work" has expired at the provider or was revoked. Call `login` with provider "work" to log in again.',
     );
   });
 });

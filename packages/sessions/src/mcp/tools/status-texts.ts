@@ -1,19 +1,46 @@
 import type { AccountStatus } from '../../account/account-status.js';
+import type { LoginFault } from '../../login/login-attempt.js';
 import type { PendingLogin } from '../../login/pending-login.js';
 import { loginEnded } from '../../session/account-errors.js';
 import { type AccountFailureReason, hasHandle, type SessionRecord } from '../../session/session-record.js';
-import { callAgain, presentCode } from './login/login-texts.js';
+import { callAgain, failedLogin, presentCode } from './login/login-texts.js';
 
-/**
- * The next step that `session_status` tells the model.
- * @param pendingLogins the pending logins of the session
- */
+/** The logins of a session that have not succeeded. */
+export interface SessionLogins {
+  readonly pending: readonly PendingLogin[];
+  /** Those that the client does not know of yet. */
+  readonly failed: readonly { readonly provider: string; readonly fault: LoginFault }[];
+}
+
+/** What `session_status` tells the model: which logins have failed, and the next step. */
 export function nextStep(
+  record: SessionRecord,
+  accounts: readonly AccountStatus[],
+  logins: SessionLogins,
+  providers: readonly string[],
+): string {
+  const failures = logins.failed.map(({ provider, fault }) => {
+    const keepsLogin = accounts.some((each) => each.provider === provider && each.state === 'authenticated');
+    return failedLogin({ ...fault, keepsLogin }, { provider, renew: false }, providers[0]);
+  });
+  const step = firstStep(record, accounts, logins.pending, providers);
+  if (step !== undefined) return [...failures, step].join(' ');
+  if (accounts.length === 0) return failures.join(' ') || callLoginAt(record, providers);
+  const missing = providers.filter((name) => accounts.every(({ provider }) => provider !== name));
+  const more =
+    missing.length > 0
+      ? ` Not logged in at ${quoted(missing)}: call \`login\` with that provider if a tool requires it.`
+      : '';
+  return `${[...failures, ...accounts.flatMap(problemsOf)].join(' ') || nothingToDo(accounts)}${more}`;
+}
+
+/** The next step if a login is pending, or has ended or expired. */
+function firstStep(
   record: SessionRecord,
   accounts: readonly AccountStatus[],
   pendingLogins: readonly PendingLogin[],
   providers: readonly string[],
-): string {
+): string | undefined {
   const ended = accounts.find(({ state }) => state === 'reauthentication_required');
   if (ended) return `${whyEnded(ended)} ${callLogin(ended)} to log in again.`;
   const pending = accounts.find(({ state }) => state === 'pending') ?? pendingLogins.at(0);
@@ -22,17 +49,13 @@ export function nextStep(
     return finishLogin(record, pending.provider, login, providers);
   }
   const expired = accounts.find(({ state }) => state === 'expired');
-  if (expired) return afterExpiry(expired);
-  if (accounts.length === 0) {
-    const before = record.signedOut ? `${loginEnded(record.signedOut)} ` : '';
-    return `${before}Call \`login\` to log in${record.signedOut ? ' again' : ''}${choice(providers)}.`;
-  }
-  const missing = providers.filter((name) => accounts.every(({ provider }) => provider !== name));
-  const more =
-    missing.length > 0
-      ? ` Not logged in at ${quoted(missing)}: call \`login\` with that provider if a tool requires it.`
-      : '';
-  return `${accounts.flatMap(problemsOf).join(' ') || nothingToDo(accounts)}${more}`;
+  return expired && afterExpiry(expired);
+}
+
+/** The next step without a login. */
+function callLoginAt({ signedOut }: SessionRecord, providers: readonly string[]): string {
+  const before = signedOut ? `${loginEnded(signedOut)} ` : '';
+  return `${before}Call \`login\` to log in${signedOut ? ' again' : ''}${choice(providers)}.`;
 }
 
 function nothingToDo(accounts: readonly AccountStatus[]): string {

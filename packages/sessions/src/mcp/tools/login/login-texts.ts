@@ -103,16 +103,27 @@ function stillOpen(userCode: string | undefined, restart: string): string {
   return `The user has not completed the login yet. Show them ${what} again if they need it. ${works} also after an error of the provider. If the error comes again, or they want a new ${one}, ${restart}.`;
 }
 
-/** The result of a failed login. Names a provider that is not the default, because the next call must name it again. */
+/** The result of a failed login. */
 function failedResult(
-  { keepsLogin, ...fault }: Extract<LoginAnswer, { kind: 'failed' }>,
+  fault: Extract<LoginAnswer, { kind: 'failed' }>,
   call: Pick<LoginCall, 'provider' | 'renew'>,
   defaultProvider: string,
 ): CallToolResult {
+  return errorResult(failedLogin(fault, call, defaultProvider));
+}
+
+/**
+ * Why a login failed, and what to do. Names a provider that is not the default, because the next call must name it again.
+ */
+export function failedLogin(
+  { keepsLogin, ...fault }: LoginFault,
+  call: Pick<LoginCall, 'provider' | 'renew'>,
+  defaultProvider: string | undefined,
+): string {
   const where =
     call.provider === defaultProvider ? '' : ` This was a login with provider "${call.provider}".`;
   const before = keepsLogin ? ` ${loginKept(call)}` : '';
-  return errorResult(`${failureText(fault, keepsLogin)}${where}${before}`);
+  return `${failureText(fault, keepsLogin)}${where}${before}`;
 }
 
 /** What to do if a login has failed, and the one before it is still valid. The next `login` would only say so. */

@@ -184,9 +184,11 @@ async function nextStep(
   if (round) return rounds.resume(call, protocol, round, binding);
   const hasLogin = isLoggedIn(call, options.clock.now());
   const fault = await logins.takeFailure(snapshot, provider);
-  if (fault) return fault;
   const isRenewing = call.renew || (await logins.pending(snapshot.ref, provider))?.isRenewal === true;
-  if (hasLogin && !isRenewing) return { kind: 'finished' };
+  const isFinished = hasLogin && !isRenewing;
+  // In place of a link that has expired unused, a new one says enough.
+  if (fault && (fault.failure !== 'expired' || isFinished)) return fault;
+  if (isFinished) return { kind: 'finished' };
   const source = { clientName: clientNameOf(server, protocol), ...call.from };
   const requested = requestOf(call, options.contexts.requiredScopesAt(provider));
   const started = await logins.start(snapshot, { provider, source, flow: args.flow, ...requested });
