@@ -116,7 +116,11 @@ const FAILURES: Readonly<Record<LoginFailure, readonly [heading: string, why: st
   ],
   provider_unavailable: ['Provider unavailable', 'did not respond', 'Wait a minute'],
   provider_refused: ['Login rejected', 'provider rejected', 'Ask your client to log in again'],
-  internal_error: ['Login failed', 'an internal error', 'contact the operator of this server'],
+  internal_error: [
+    'Login failed',
+    'an internal error',
+    'tell the operator of this server: the log has the error',
+  ],
   wrong_code: ['Incorrect code', 'an incorrect code too many times', 'exactly as shown'],
   superseded: ['Login replaced', 'A newer login', 'Use the latest link or code'],
   canceled: ['Login canceled', 'Your client canceled this login', 'ask your client for a new link'],
@@ -194,7 +198,7 @@ const PROBLEM_PAGES: readonly PageCase[] = [
     },
     status: 502,
     heading: 'Login rejected',
-    says: ['The metadata of the provider was not found.', 'contact the operator of this server.'],
+    says: ['The metadata of the provider was not found.', 'the log has the reason discovery_failed.'],
   },
   {
     name: 'too-many-requests',
@@ -227,7 +231,7 @@ const PROBLEM_PAGES: readonly PageCase[] = [
     open: async (page, stage) => page.goto(await stage.brokenLink()),
     status: 500,
     heading: 'Internal error',
-    says: ['If it fails again, tell the operator.'],
+    says: ['If it fails again, tell the operator of this server: the log has the error.'],
   },
 ];
 

@@ -181,7 +181,7 @@ describe('a user whose login cannot start', () => {
       const form = await browser.openConnectPage(link);
       const answer = await browser.post(link, { form, action: 'continue' });
       expect(answer.status).toBe(502);
-      expect(answer.text).toContain('contact the operator');
+      expect(answer.text).toContain('tell the operator of this server: the log has the reason');
       expect(answer.text).not.toMatch(/cannot be reached|Wait a minute/);
       expect(strange.audit.entries).toContainEqual(
         expect.objectContaining({ event: 'provider.failed', step: 'discovery', setting: 'issuer' }),

@@ -109,7 +109,7 @@ describe('an error that a provider sends without `state`', () => {
       expect.objectContaining({ type: 'login.failed', reason: 'authorization_error' }),
     );
     expect((await client.login()).text).toBe(
-      'The identity provider rejected the login, or its response was not valid. Reason: the provider rejected the login request (invalid_scope). Call `login` to try again. If it fails again, tell the operator of this server; the log names the setting.',
+      'The identity provider rejected the login, or its response was not valid. Reason: the provider rejected the login request (invalid_scope). Call `login` to try again. If it fails again, tell the operator of this server: the log has the reason `authorization_error`.',
     );
     expect(provider.requests.token).toBe(0);
   });

@@ -64,7 +64,7 @@ export type ProviderRow = (WorkingLogin | FailingLogin | EndedGrant | Maintenanc
 };
 
 const DECLINED: SeenFailure = {
-  page: /declined.*If you did not decline, the provider did: contact the operator of this server\./,
+  page: /declined.*If you did not decline, the provider did: tell the operator of this server\./,
   login: /The user or the provider declined the login\. Ask the user before you try again\./,
   log: { reason: 'authorization_denied', oauthError: 'user_cancelled_login' },
 };

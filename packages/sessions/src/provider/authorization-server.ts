@@ -71,7 +71,7 @@ export class AuthorizationServer {
         isTransient ? 'provider_unavailable' : 'provider_refused',
         isTransient
           ? `The authorization server "${this.#name}" cannot introspect your token now. Try again in a minute.`
-          : `The authorization server "${this.#name}" rejected the introspection. Ask the operator of this server to check its credentials for introspection.`,
+          : `The authorization server "${this.#name}" rejected the introspection. Ask the operator of this server to check its credentials for introspection: the log has the reason.`,
         { cause: error, retryAfterSeconds: 60 },
       );
     }

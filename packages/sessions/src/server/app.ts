@@ -23,7 +23,7 @@ import { type LoginRoutesOptions, loginRoutes } from '../login/browser/routes.js
 import { acceptsHtml, showPage } from '../login/browser/show-page.js';
 import { errorPage } from '../login/pages/problem-pages.js';
 import type { Endpoint } from '../mcp/endpoint.js';
-import { ErrorCode, errorResponse } from '../mcp/wire/error-response.js';
+import { ErrorCode, errorResponse, UNEXPECTED_ERROR } from '../mcp/wire/error-response.js';
 import { methodOf } from '../mcp/wire/json-rpc.js';
 
 export interface LoginAppOptions extends LoginRoutesOptions {
@@ -149,13 +149,7 @@ function guardedApp(options: LoginAppOptions, notFoundMessage: () => string): Ho
   app.onError((error, c) => {
     onError(error);
     const isConfiguration = error instanceof SessionError && error.code === 'configuration';
-    return refuse(
-      c,
-      500,
-      isConfiguration
-        ? error.message
-        : 'The server failed to process the request. Try again. If it fails again, tell the operator.',
-    );
+    return refuse(c, 500, isConfiguration ? error.message : UNEXPECTED_ERROR);
   });
   return app;
 }

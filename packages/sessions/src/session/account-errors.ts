@@ -51,7 +51,7 @@ export function scopesRequired(provider: string, scopes: readonly string[]): Ses
 export function scopesRefused(provider: string, scopes: readonly string[]): SessionError {
   return new SessionError(
     'login_required',
-    `The user is logged in at "${provider}", but the provider did not grant the scopes ${JSON.stringify(scopes)}, which this call requires. Tell the user. To ask again, call the \`login\` tool with provider "${provider}" and renew: true; if the scopes are refused again, the operator has to allow them at the provider.`,
+    `The user is logged in at "${provider}", but the provider did not grant the scopes ${JSON.stringify(scopes)}, which this call requires. Tell the user. To ask again, call the \`login\` tool with provider "${provider}" and renew: true; if the scopes are refused again, the operator of this server has to allow them in its registration at the provider.`,
   );
 }
 
@@ -116,7 +116,7 @@ export function notRenewed(
   const what =
     failureReason === 'provider_unavailable'
       ? `the provider "${provider}" is not available`
-      : `the provider "${provider}" rejected the refresh${oauthError ? ` (${oauthError})` : ''}. If it is refused again, the operator has to check the client registration`;
+      : `the provider "${provider}" rejected the refresh${oauthError ? ` (${oauthError})` : ''}. If it is refused again, the operator has to check the client registration: the log has the reason`;
   return new SessionError(
     failureReason,
     `The access token has expired, and ${what}. Try again in ${seconds} seconds, or call the \`login\` tool with provider "${provider}" to log in again; the current login is kept until then.`,

@@ -113,6 +113,14 @@ describe('a failure of a provider', () => {
     expect(known.message).toContain('(invalid_scope)');
   });
 
+  it.each(PROVIDER_FAILURE_REASONS)('says which reason the operator finds in the log: %s', (reason) => {
+    for (const outcome of ['unavailable', 'lost', 'refused', 'grant_revoked'] as const) {
+      const { message } = new ProviderError({ ...FAILURE, reason, outcome });
+      expect(message).toMatch(/the operator of this server/);
+      expect(message.endsWith(`: the log has the reason \`${reason}\`.`)).toBe(true);
+    }
+  });
+
   it('is found in the causes of an error', () => {
     const cause = new ProviderError(FAILURE);
     expect(failureIn(new Error('?', { cause: new Error('!', { cause }) }))).toBe(FAILURE);

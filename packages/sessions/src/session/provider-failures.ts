@@ -86,10 +86,14 @@ function messageOf(failure: ProviderFailure, isTransient: boolean): string {
     return `The login at "${provider}" was declined. Ask the user before you try again.`;
   const state = UNREACHABLE.has(reason) ? 'cannot be reached' : `cannot be used${isTransient ? ' now' : ''}`;
   const what = `The identity provider "${provider}" ${state}: ${shortTextOf(reason, failure.oauthError)}.`;
-  if (isTransient)
-    return `${what} Try again in a minute. If that fails, contact the operator of this server.`;
-  const setting = settingFor(failure);
-  return `${what} Ask the operator of this server to check ${setting ?? 'its configuration'}; the log of the server says more.`;
+  if (isTransient) return `${what} Try again in a minute. If that fails, ${tellOperator(reason)}`;
+  const setting = settingFor(failure) ?? 'its configuration';
+  return `${what} Ask the operator of this server to check ${setting}: the log has the reason \`${reason}\`.`;
+}
+
+/** What to do if a request to a provider fails again, for models and users, and what the operator finds. */
+export function tellOperator(reason: ProviderFailureReason | undefined): string {
+  return `tell the operator of this server: the log has the reason${reason ? ` \`${reason}\`` : ''}.`;
 }
 
 /** Why it failed, in a few words for models and users, with the OAuth error if it is one that a standard defines. */

@@ -33,7 +33,7 @@ export function canceledStart(): SessionError {
 function internalError(cause?: unknown): SessionError {
   return new SessionError(
     'login_failed',
-    'The login failed because of an internal error of this server. Call `login` to try again. If it fails again, tell the operator of this server; the log names the error.',
+    'The login failed because of an internal error of this server. Call `login` to try again. If it fails again, tell the operator of this server: the log has the error.',
     { cause },
   );
 }

@@ -3,7 +3,7 @@ import { FAILURE_TEXTS, type ProviderFailureReason } from '../../session/provide
 import type { LoginFailure } from '../../session/session-events.js';
 import type { LoginFault } from '../login-attempt.js';
 import type { Brand } from './branding.js';
-import { type Page, renderMessage } from './page.js';
+import { type Markup, type Page, renderMessage } from './page.js';
 
 /** What the user reads if the login before the one that failed is valid. */
 export const LOGIN_KEPT = 'Your login from before is still valid.';
@@ -14,7 +14,7 @@ export function failurePage(
   { failure, reason: cause, keepsLogin }: Omit<LoginFault, 'oauthError'>,
   status: Page['status'] = 200,
 ): Promise<Page> {
-  const { title, reason, advice } = FAILURES[failure];
+  const { title, reason, advice, ifAgain } = FAILURES[failure];
   const explained = cause && NAMES_REASON.has(failure) ? sentenceOf(FAILURE_TEXTS[cause].short) : reason;
   const isOfProvider = failure === 'declined' && cause !== undefined;
   const isOptional = keepsLogin && failure !== 'declined' && failure !== 'canceled';
@@ -25,9 +25,16 @@ export function failurePage(
     title,
     body: html`<p>${explained}</p>
       ${keepsLogin ? html`<p>${LOGIN_KEPT}</p>` : ''}
-      <p>${whatToDo}${isOfProvider ? ` ${NOT_ALLOWED}` : ''}</p>
+      <p>${whatToDo}${ifAgain ? html` ${ifAgain} ${tellOperator(failure === 'internal_error' ? 'error' : cause)}` : ''}${isOfProvider ? ` ${NOT_ALLOWED}` : ''}</p>
       <p class="quiet">You can close this window.</p>`,
   });
+}
+
+/** What the user can do if it fails again, and what the operator finds. @param reason absent if it is not known here */
+export function tellOperator(reason: ProviderFailureReason | 'error' | undefined): Markup {
+  if (reason === 'error') return html`tell the operator of this server: the log has the error.`;
+  const name = reason ? html` <code>${reason}</code>` : '';
+  return html`tell the operator of this server: the log has the reason${name}.`;
 }
 
 /** Whether `value` is a failure. */
@@ -54,7 +61,7 @@ const NAMES_REASON: ReadonlySet<LoginFailure> = new Set([
 ]);
 
 /** Providers deny logins also for reasons of their own, with the same error (RFC 6749 section 4.1.2.1). */
-const NOT_ALLOWED = 'If you did not decline, the provider did: contact the operator of this server.';
+const NOT_ALLOWED = 'If you did not decline, the provider did: tell the operator of this server.';
 
 function sentenceOf(short: string): string {
   return `${short.charAt(0).toUpperCase()}${short.slice(1)}. No access was granted.`;
@@ -68,6 +75,8 @@ interface Explanation {
   readonly title: string;
   readonly reason: string;
   readonly advice: string;
+  /** When only the operator can help; absent: the user can. */
+  readonly ifAgain?: string;
 }
 
 const LOG_IN_AGAIN = 'Ask your client to log in again.';
@@ -97,18 +106,20 @@ const FAILURES: Readonly<Record<LoginFailure, Explanation>> = {
   provider_unavailable: {
     title: 'Provider unavailable',
     reason: 'The identity provider did not respond. No access was granted.',
-    advice:
-      'Wait a minute, then ask your client to log in again. If it fails again, contact the operator of this server.',
+    advice: 'Wait a minute, then ask your client to log in again.',
+    ifAgain: 'If it fails again,',
   },
   provider_refused: {
     title: 'Login rejected',
     reason: 'The identity provider rejected the login, or its response was not valid.',
-    advice: `${LOG_IN_AGAIN} If it is rejected again, contact the operator of this server.`,
+    advice: LOG_IN_AGAIN,
+    ifAgain: 'If it is rejected again,',
   },
   internal_error: {
     title: 'Login failed',
     reason: 'This server could not complete the login because of an internal error. No access was granted.',
-    advice: `${LOG_IN_AGAIN} If it fails again, contact the operator of this server.`,
+    advice: LOG_IN_AGAIN,
+    ifAgain: 'If it fails again,',
   },
   wrong_code: {
     title: 'Incorrect code',

@@ -3,7 +3,7 @@ import { formatWait } from '../../errors.js';
 import { FAILURE_TEXTS } from '../../session/provider-failure-texts.js';
 import type { UnavailableLogin } from '../browser/flow.js';
 import type { Brand } from './branding.js';
-import { LOGIN_KEPT } from './failure-page.js';
+import { LOGIN_KEPT, tellOperator } from './failure-page.js';
 import { destinationOf, type LoginDestination, type Markup, type Page, renderMessage } from './page.js';
 
 /** The response to a form has the address of the connect page, so the empty link loads that page. */
@@ -53,7 +53,7 @@ export function providerUnavailablePage(
 ): Promise<Page> {
   return problem(brand, 502, {
     title: 'Login unavailable',
-    text: html`Your login at ${destinationOf(destination)} has not started: ${FAILURE_TEXTS[reason].short}.${keepsLogin ? ` ${LOGIN_KEPT}` : ''} Wait a minute, then try again. If it fails again, contact the operator of this server.`,
+    text: html`Your login at ${destinationOf(destination)} has not started: ${FAILURE_TEXTS[reason].short}.${keepsLogin ? ` ${LOGIN_KEPT}` : ''} Wait a minute, then try again. If it fails again, ${tellOperator(reason)}`,
     action: RELOAD,
   });
 }

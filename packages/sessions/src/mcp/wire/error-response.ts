@@ -33,6 +33,10 @@ export function errorResponse(
   return Response.json({ jsonrpc: '2.0', error: { code, message }, id }, { status, headers });
 }
 
+/** The message of an error whose cause is not for clients. */
+export const UNEXPECTED_ERROR =
+  'The server failed to process the request. Try again. If it fails again, tell the operator of this server: the log has the error.';
+
 /** The HTTP status of errors that a later retry may avoid. */
 const TRANSIENT_STATUS: ReadonlyMap<SessionErrorCode, number> = new Map([
   ['limit_reached', 503],
@@ -48,7 +52,7 @@ export function jsonRpcErrorOf(error: unknown): JsonRpcError {
     ? { code: ErrorCode.serverBusy, message: error.message }
     : {
         code: ErrorCode.internal,
-        message: 'The server failed to process the request. Try again. If it fails again, tell the operator.',
+        message: UNEXPECTED_ERROR,
       };
 }
 

@@ -19,7 +19,7 @@ export function sendableResult(
   const what = typeof name === 'string' ? `${method} "${name.slice(0, 64)}"` : method;
   onError(new AuthorError(`The result of ${what} cannot be sent as JSON: ${part}.`));
   const message =
-    'The result of this call cannot be sent as JSON. This is an error of the server. Tell its operator.';
+    'The result of this call cannot be sent as JSON. Tell the operator of this server: the log has the error.';
   if (method === 'tools/call') return errorResult(message);
   throw new ProtocolError(ProtocolErrorCode.InternalError, message);
 }
@@ -34,7 +34,8 @@ export function sendableError(error: unknown, onError: (error: unknown) => void)
   onError(error);
   return new ProtocolError(
     ProtocolErrorCode.InternalError,
-    message ?? 'The server failed to process the request. Tell the operator.',
+    message ??
+      'The server failed to process the request. Tell the operator of this server: the log has the error.',
   );
 }
 

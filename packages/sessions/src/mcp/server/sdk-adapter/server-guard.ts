@@ -196,6 +196,6 @@ function isAnswer(message: JSONRPCMessage): boolean {
 
 function unanswerable(id: RequestId): JSONRPCErrorResponse {
   const message =
-    'The server could not serialize its answer. This is an error of the server. Tell its operator.';
+    'The server could not serialize its answer. Tell the operator of this server: the log has the error.';
   return { jsonrpc: '2.0', id, error: { code: ErrorCode.internal, message } };
 }

@@ -2,7 +2,7 @@ import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { LoginFault } from '../../../login/login-attempt.js';
 import type { PendingLogin } from '../../../login/pending-login.js';
 import { omitUndefined } from '../../../omit-undefined.js';
-import { shortTextOf } from '../../../session/provider-failures.js';
+import { shortTextOf, tellOperator } from '../../../session/provider-failures.js';
 import { errorResult, structuredResult } from '../tool-result.js';
 import type { LoginAnswer, LoginCall } from './login-call.js';
 
@@ -192,11 +192,11 @@ function failureText({ failure, reason, oauthError }: LoginFault, keepsLogin = f
     case 'identity_mismatch':
       return 'The login was rejected: it was completed by another user than the one whose token this client has. None of its data was kept. Call `login` to start a new one, and ask that user to complete it.';
     case 'provider_unavailable':
-      return `The identity provider could not complete the login.${why}${keepsLogin ? ' Wait a minute before you try again.' : ' Try `login` again in a minute.'} If it fails again, tell the operator of this server.`;
+      return `The identity provider could not complete the login.${why}${keepsLogin ? ' Wait a minute before you try again.' : ' Try `login` again in a minute.'} If it fails again, ${tellOperator(reason)}`;
     case 'provider_refused':
-      return `The identity provider rejected the login, or its response was not valid.${why}${again} If it fails again, tell the operator of this server; the log names the setting.`;
+      return `The identity provider rejected the login, or its response was not valid.${why}${again} If it fails again, ${tellOperator(reason)}`;
     case 'internal_error':
-      return `The login failed because of an internal error of this server.${again} If it fails again, tell the operator of this server; the log names the error.`;
+      return `The login failed because of an internal error of this server.${again} If it fails again, tell the operator of this server: the log has the error.`;
     case 'wrong_code':
       return 'A wrong confirmation code was entered too often. Call `login` to start a new login.';
     case 'canceled':
