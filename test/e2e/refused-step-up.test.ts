@@ -114,6 +114,12 @@ describe.each(ERAS)('a demand that the provider refuses (%s)', (era) => {
     world.refuses = () => ON_OWN_PAGE;
     expect(await attempt()).toContain('unknown scope');
     await clock.advance(10 * MINUTE);
+    expect(await call('login')).toMatchObject({
+      isError: true,
+      text: expect.stringMatching(
+        /^The login was not completed in time\. .* repeat that call to request it again/,
+      ),
+    });
     expect((await call('login')).structured).toMatchObject({ status: 'authenticated' });
     expect((await status()).next).toMatch(/^Nothing\./);
   });

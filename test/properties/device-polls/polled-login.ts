@@ -131,13 +131,12 @@ class PolledLogin {
     status: ToolAnswer,
   ): string[] {
     const { isRenewal } = this.#script;
-    // Only a call that waits is told that the code has expired. The next one goes on.
+    // In place of a first code that has expired while no call waited, the next one gets a new code.
     const isNew = end === ENDS.expired && !isRenewal && structured.status === 'pending';
-    const goesOn = isNew || (end === ENDS.expired && isRenewal && APPROVED.test(text));
     const isPending = JSON.stringify(status.structured ?? {}).includes('"pending"');
     const hasNext = isError ? hasNextStep(text, isRenewal) : typeof structured.next === 'string';
     return [
-      ...(end.test(text) || goesOn ? [] : [`It ends so: ${end.source}. The client reads: ${text}`]),
+      ...(end.test(text) || isNew ? [] : [`It ends so: ${end.source}. The client reads: ${text}`]),
       ...(hasNext ? [] : [`A text has no next step: ${text}`]),
       ...(isPending === isNew ? [] : [`The status is wrong: ${status.text}`]),
     ];
