@@ -59,6 +59,8 @@ export interface HandedOn {
   readonly answer?: Response;
 }
 
+/** From this size in memory on, parsing a body takes about as long as serving it, which is a turn of its own. */
+const LARGE_BYTES: number = 64 * 1024;
 /** From this size on, sending an answer takes about as long as making it, and is a turn of its own. */
 const LARGE_CHARACTERS: number = 64 * 1024;
 
@@ -130,9 +132,15 @@ export class PlainLane {
 
   /** Never rejects. */
   async #serve(offered: Offered, handOn: HandOn): Promise<void> {
-    const { bodyMemory, requestsInFlight, endpoint, unreadResponses } = this.#options;
+    const { bodyMemory, requestsInFlight, scheduler, endpoint, unreadResponses } = this.#options;
     const { outgoing, clientKey, end, reader, admission } = offered;
     let isCounted = false;
+    const count = (bytes: number) => {
+      const reservation = bodyMemory.reserve(clientKey, bytes, () => void outgoing.destroy());
+      end.onEnd(reservation.release);
+      requestsInFlight.add(end);
+      isCounted = true;
+    };
     try {
       // A body may be refused while the access token is being verified.
       const admitted =
@@ -141,14 +149,15 @@ export class PlainLane {
       await reader.received;
       const body = reader.read();
       if (body instanceof Promise || body.kind !== 'json') return handOn({ ...offered, isCounted });
+      if (body.bytes > LARGE_BYTES) {
+        count(body.bytes);
+        await scheduler.waitForTurn(clientKey, true);
+      }
       const call = endpoint.direct(
         new LaneCall(offered, { principal: admitted.principal, body: body.value, unreadResponses }),
       );
       if (!call) return handOn({ ...offered, isCounted });
-      const reservation = bodyMemory.reserve(clientKey, body.bytes, () => void outgoing.destroy());
-      end.onEnd(reservation.release);
-      requestsInFlight.add(end);
-      isCounted = true;
+      if (!isCounted) count(body.bytes);
       const answer = await call();
       if (answer && isPlainAnswer(answer)) this.#send(answer, offered);
       else handOn({ ...offered, isCounted, ...(answer && { answer }) });
