@@ -8,8 +8,10 @@ import {
 } from '../../packages/sessions/src/session/session-record.js';
 import { DueWheel } from '../../packages/sessions/src/store/table/due-wheel.js';
 import { type Packable, Packer } from '../../packages/sessions/src/store/table/packed.js';
+import { RefIndex } from '../../packages/sessions/src/store/table/ref-index.js';
 import { SessionTable } from '../../packages/sessions/src/store/table/session-table.js';
 import { Slab } from '../../packages/sessions/src/store/table/slab.js';
+import { textHash } from '../../packages/sessions/src/store/table/text-hash.js';
 import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import type { SealedRecord } from '../../packages/sessions/src/vault/vault.js';
 
@@ -51,6 +53,137 @@ describe('packed values', () => {
     expect(packer.pack(['a', undefined, undefined])).toHaveLength(packer.pack(['a']).length);
   });
 });
+
+describe('a packed record', () => {
+  const times = fc.oneof(fc.double({ noNaN: true }), fc.nat());
+  const words = fc.dictionary(fc.string(), fc.string());
+  // A type without optional fields, so that none can be left out here.
+  const accountFields: { [Name in keyof Required<AccountRecord>]: fc.Arbitrary<AccountRecord[Name]> } = {
+    provider: fc.constant('idp'),
+    state: fc.constantFrom('authenticated', 'reauthentication_required'),
+    failureReason: fc.constantFrom(undefined, 'grant_revoked', 'provider_logout'),
+    generation: fc.nat(),
+    grantId: fc.maxSafeNat(),
+    claim: fc.option(fc.record({ id: fc.maxSafeNat(), untilMs: times }), { nil: undefined }),
+    subject: fc.string(),
+    name: fc.option(fc.string(), { nil: undefined }),
+    scopes: fc.array(fc.string()),
+    refusedScopes: fc.option(fc.array(fc.string()), { nil: undefined }),
+    sealed: fc.constant(undefined),
+    hasRefreshToken: fc.boolean(),
+    expiresAtMs: fc.option(times, { nil: undefined }),
+    refreshAtMs: fc.option(times, { nil: undefined }),
+    lifetimeMs: fc.option(times, { nil: undefined }),
+    refreshExpiresAtMs: fc.option(times, { nil: undefined }),
+    failures: fc.option(fc.nat(), { nil: undefined }),
+    fields: fc.option(words, { nil: undefined }),
+    apiOrigin: fc.option(fc.string(), { nil: undefined }),
+    openIdSubject: fc.option(fc.string(), { nil: undefined }),
+    providerSession: fc.option(fc.string(), { nil: undefined }),
+    stepUp: fc.option(fc.record({ scopes: fc.array(fc.string()), claims: fc.string() }), { nil: undefined }),
+    refusal: fc.constantFrom(undefined, 'declined', 'failed'),
+    answeredClaims: fc.option(fc.record({ kind: fc.string(), atMs: times }), { nil: undefined }),
+    tokenRejected: fc.constantFrom(undefined, true),
+    isExpiryAnnounced: fc.constantFrom(undefined, true),
+  };
+  const recordFields: { [Name in keyof Required<SessionRecord>]: fc.Arbitrary<SessionRecord[Name]> } = {
+    ref: fc.string({ minLength: 1 }).map((ref) => ref as SessionRef),
+    version: fc.maxSafeNat(),
+    kind: fc.constantFrom('connection', 'handle', 'pending-handle', 'owner-session', 'owned-connection'),
+    owner: fc.string(),
+    quotaKey: fc.string(),
+    createdAtMs: times,
+    lastRequestAtMs: times,
+    dueAtMs: fc.oneof(times, fc.constant(Number.POSITIVE_INFINITY)),
+    signedInAtMs: fc.option(times, { nil: undefined }),
+    epoch: fc.nat(),
+    generation: fc.nat(),
+    signedOut: fc.constantFrom(undefined, 'idle', 'logout'),
+    accounts: fc.option(fc.record(accountFields)).map((account) => (account ? { idp: account } : {})),
+    formerSubjects: fc.option(words, { nil: undefined }),
+    state: fc.constant(undefined),
+    session: fc.option(
+      fc.string().map((ref) => ref as SessionRef),
+      { nil: undefined },
+    ),
+    subjectKey: fc.option(fc.string(), { nil: undefined }),
+    isExpiryAnnounced: fc.constantFrom(undefined, true),
+  };
+
+  it('has all fields of the record that was written, also if others were read in the meantime', () => {
+    const table = new SessionTable({ clock: new VirtualClock(), isPresent: () => false });
+    const others = Array.from({ length: 512 }, (_, index) => `other ${index}` as SessionRef);
+    for (const other of others) table.insert(blankRecord(other, 'connection', 'holder', 0), LIMITS);
+    fc.assert(
+      fc.property(fc.record(recordFields), (record) => {
+        table.insert(record, LIMITS);
+        expect(table.get(record.ref)).toEqual(record);
+        // Only so many unpacked records are kept.
+        for (const other of others) table.get(other);
+        expect(table.get(record.ref)).toEqual(record);
+        expect(new Set(table.refs())).toEqual(new Set([record.ref, ...others]));
+        table.take(record.ref, 'deleted');
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe('the index of references', () => {
+  const all = Array.from({ length: 12 }, (_, index) => `ref ${index}` as SessionRef);
+  const step = fc.record({ kind: fc.constantFrom('add', 'delete'), ref: fc.constantFrom(...all) });
+
+  it('finds the row of each reference, also of those whose numbers are the same', () => {
+    fc.assert(
+      fc.property(
+        fc.array(step, { maxLength: 60, size: 'max' }),
+        fc.integer({ min: 1, max: 4 }),
+        (steps, numbers) => {
+          const refOf = new Map<number, SessionRef>();
+          const model = new Map<SessionRef, number>();
+          const index = new RefIndex(
+            (row, ref) => refOf.get(row) === ref,
+            (ref) => textHash(ref) % numbers,
+          );
+          let rows = 0;
+          // Rows are used again.
+          const free: number[] = [];
+          for (const { kind, ref } of steps) {
+            const row = model.get(ref);
+            if (kind === 'add' && row === undefined) {
+              const added = free.pop() ?? ++rows;
+              model.set(ref, added);
+              refOf.set(added, ref);
+              index.add(ref, added);
+            } else if (kind === 'delete' && row !== undefined) {
+              model.delete(ref);
+              index.delete(ref, row);
+              refOf.delete(row);
+              free.push(row);
+            }
+            expect(index.size).toBe(model.size);
+            expect(all.map((each) => index.rowOf(each))).toEqual(all.map((each) => model.get(each)));
+          }
+        },
+      ),
+    );
+  });
+});
+
+/** References whose numbers are the same, in pairs. */
+function collidingRefs(pairs: number): SessionRef[] {
+  const seen = new Map<number, string>();
+  const found: string[] = [];
+  for (let index = 0; found.length < 2 * pairs; index++) {
+    const ref = `ref ${index}`;
+    // The index uses 30 bits.
+    const number = textHash(ref) >>> 2;
+    const other = seen.get(number);
+    if (other !== undefined) found.push(other, ref);
+    seen.set(number, ref);
+  }
+  return found as SessionRef[];
+}
 
 describe('a slab', () => {
   const sizes = fc.oneof(fc.nat({ max: 100 }), fc.nat({ max: 5000 }), fc.nat({ max: 300_000 }));
@@ -216,7 +349,7 @@ interface Expected {
 }
 
 describe('the sealed tokens of a table', () => {
-  const refs = fc.constantFrom(...'abcdef').map((ref) => ref as SessionRef);
+  const refs = fc.constantFrom(...collidingRefs(2), ...'ab').map((ref) => ref as SessionRef);
   const seal = fc.record({ size: fc.oneof(fc.nat({ max: 60 }), fc.nat({ max: 70_000 })) });
   const seals = fc.record({ idp: fc.option(seal), other: fc.option(seal), state: fc.option(seal) });
   const step = fc.oneof(

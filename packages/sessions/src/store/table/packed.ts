@@ -46,6 +46,11 @@ export class Packer {
     return this.#bytes.subarray(0, this.#end);
   }
 
+  /** The first item of a packed list. */
+  first(bytes: Buffer): Packable {
+    return new Unpacking(bytes, this.#known).first();
+  }
+
   /** The value of packed bytes. */
   unpack(bytes: Buffer): Packable {
     return new Unpacking(bytes, this.#known).next();
@@ -156,6 +161,11 @@ class Unpacking {
       default:
         return tag - SMALL;
     }
+  }
+
+  first(): Packable {
+    this.#byte();
+    return this.#count() > 0 ? this.next() : undefined;
   }
 
   #list(): readonly Packable[] {

@@ -7,10 +7,10 @@ import type { Clock } from '../../time/clock.js';
 import { DueWheel } from './due-wheel.js';
 import { KeyIndex } from './key-index.js';
 import { NumberPool } from './number-pool.js';
+import { RefIndex } from './ref-index.js';
 import { RowGroups } from './row-groups.js';
 import { SealedPlaces } from './sealed-places.js';
 import { SessionRows } from './session-rows.js';
-import { ShardedMap } from './sharded-map.js';
 import { Slab } from './slab.js';
 
 export interface SessionTableOptions {
@@ -25,11 +25,11 @@ const END_REASON_MS = 10 * 60_000;
 export const MAX_END_REASONS = 10_000;
 
 /**
- * Keeps sessions in a table, until the process ends: a map finds the row of a reference, and everything else is outside
+ * Keeps sessions in a table, until the process ends: a `Map` finds the row of a reference, and everything else is outside
  * the V8 heap, so that a million idle sessions are no work for the garbage collector. Each method acts within one tick.
  */
 export class SessionTable implements SessionStore {
-  readonly #rowOf = new ShardedMap<SessionRef, number>();
+  readonly #index: RefIndex;
   readonly #free = new NumberPool();
   readonly #rows: SessionRows;
   readonly #groups: RowGroups;
@@ -42,6 +42,7 @@ export class SessionTable implements SessionStore {
     const slab = new Slab();
     const rows = new SessionRows(slab, new SealedPlaces(clock, slab));
     this.#rows = rows;
+    this.#index = new RefIndex((row, ref) => rows.refOf(row) === ref);
     this.#groups = new RowGroups({ ...options, rows });
     this.#keys = new KeyIndex((row, key) => indexKeysOf(rows.read(row)).includes(key));
     this.#due = new DueWheel(clock);
@@ -49,11 +50,11 @@ export class SessionTable implements SessionStore {
   }
 
   get size(): number {
-    return this.#rowOf.size;
+    return this.#index.size;
   }
 
   insert(record: SessionRecord, limits: InsertLimits): Insertion {
-    if (this.#rowOf.has(record.ref)) return { kind: 'exists' };
+    if (this.#index.rowOf(record.ref) !== undefined) return { kind: 'exists' };
     const groups = this.#groups;
     const room = limits.share ? groups.roomFor(record, limits.share) : { instead: undefined };
     if ('waitMs' in room) return { kind: 'share_full', waitMs: room.waitMs };
@@ -71,12 +72,12 @@ export class SessionTable implements SessionStore {
   }
 
   get(ref: SessionRef): SessionRecord | undefined {
-    const row = this.#rowOf.get(ref);
+    const row = this.#index.rowOf(ref);
     return row === undefined ? undefined : this.#rows.read(row);
   }
 
   visit(ref: SessionRef, atMs: number, quietMs: number): SessionRecord | undefined {
-    const row = this.#rowOf.get(ref);
+    const row = this.#index.rowOf(ref);
     if (row === undefined) return undefined;
     const lastRequestAtMs = this.#rows.lastRequestAtMs.get(row);
     if (atMs - lastRequestAtMs < quietMs) {
@@ -87,7 +88,7 @@ export class SessionTable implements SessionStore {
   }
 
   replace(next: SessionRecord, ifVersion: number): boolean {
-    const row = this.#rowOf.get(next.ref);
+    const row = this.#index.rowOf(next.ref);
     if (row === undefined || this.#rows.version.get(row) !== ifVersion) return false;
     const current = this.#rows.read(row);
     const lastRequestAtMs = Math.max(next.lastRequestAtMs, current.lastRequestAtMs);
@@ -99,10 +100,10 @@ export class SessionTable implements SessionStore {
   }
 
   take(ref: SessionRef, reason: EndReason): SessionRecord | undefined {
-    const row = this.#rowOf.get(ref);
+    const row = this.#index.rowOf(ref);
     if (row === undefined) return undefined;
     const record = this.#rows.read(row);
-    this.#rowOf.delete(ref);
+    this.#index.delete(ref, row);
     this.#groups.remove(row);
     this.#keys.change(row, indexKeysOf(record), []);
     this.#due.delete(row);
@@ -125,7 +126,7 @@ export class SessionTable implements SessionStore {
   }
 
   postpone(ref: SessionRef, atMs: number): void {
-    const row = this.#rowOf.get(ref);
+    const row = this.#index.rowOf(ref);
     if (row === undefined) return;
     this.#rows.dueAtMs.set(row, atMs);
     this.#due.set(row, atMs);
@@ -138,7 +139,7 @@ export class SessionTable implements SessionStore {
   #add(record: SessionRecord): void {
     const row = this.#free.take();
     this.#rows.write(row, record);
-    this.#rowOf.set(record.ref, row);
+    this.#index.add(record.ref, row);
     this.#groups.change(row, undefined, record);
     this.#keys.change(row, [], indexKeysOf(record));
     this.#due.set(row, record.dueAtMs);

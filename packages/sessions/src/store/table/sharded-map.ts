@@ -1,3 +1,5 @@
+import { textHash } from './text-hash.js';
+
 const SHARDS = 256;
 
 /**
@@ -6,41 +8,23 @@ const SHARDS = 256;
  */
 export class ShardedMap<Key extends string | number, Value> {
   readonly #shards: readonly Map<Key, Value>[] = Array.from({ length: SHARDS }, () => new Map<Key, Value>());
-  #size = 0;
-
-  get size(): number {
-    return this.#size;
-  }
 
   get(key: Key): Value | undefined {
     return this.#shardOf(key).get(key);
   }
 
-  has(key: Key): boolean {
-    return this.#shardOf(key).has(key);
-  }
-
   set(key: Key, value: Value): void {
-    const shard = this.#shardOf(key);
-    const before = shard.size;
-    shard.set(key, value);
-    this.#size += shard.size - before;
+    this.#shardOf(key).set(key, value);
   }
 
   delete(key: Key): void {
-    if (this.#shardOf(key).delete(key)) this.#size--;
+    this.#shardOf(key).delete(key);
   }
 
   #shardOf(key: Key): Map<Key, Value> {
-    const number = typeof key === 'number' ? key : hashOf(key);
+    // Texts that one user chooses fill one shard at most, which is a `Map` as before.
+    const number = typeof key === 'number' ? key : textHash(key) >>> 8;
     // The index is below the number of shards.
     return this.#shards[number & (SHARDS - 1)] as Map<Key, Value>;
   }
-}
-
-/** FNV-1a. Keys that one user chooses fill one shard at most, which is a `Map` as before. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  return hash >>> 8;
 }
