@@ -58,6 +58,47 @@ describe('what a process keeps of a session', () => {
     expect([local.size, bench.errors]).toEqual([0, []]);
   });
 
+  it('is nothing after the last of its short requests and streams', async () => {
+    const { local, clock } = new Bench();
+    const [first, second] = [local.requestBegan(ref), local.requestBegan(ref)];
+    await clock.advance(500);
+    first('server');
+    const stream = local.streamOpened(ref);
+    second('client');
+    expect(local.size).toBe(1);
+    await clock.advance(499);
+    stream('server');
+    expect([local.size, local.presenceOf(ref)]).toEqual([0, ABSENT]);
+  });
+
+  it('says when a client was last present, if that is long after its request', async () => {
+    const { local, clock } = new Bench();
+    const end = local.requestBegan(ref);
+    await clock.advance(1000);
+    end('server');
+    expect(local.presenceOf(ref).presentUntilMs).toBe(1000);
+    local.requestBegan(ref)('server');
+    expect(local.size).toBe(0);
+  });
+
+  it('says that a client has disconnected, also after later requests that it gave up [security 36]', () => {
+    const { local } = new Bench();
+    local.streamOpened(ref)('client');
+    local.requestBegan(ref)('client');
+    expect(local.hasDisconnected(ref)).toBe(true);
+    local.requestBegan(ref)('server');
+    expect([local.hasDisconnected(ref), local.size]).toEqual([false, 0]);
+  });
+
+  it('has the signal that was given, whatever requests end [security 10]', () => {
+    const bench = new Bench();
+    const signal = bench.signal();
+    bench.local.requestBegan(ref)('server');
+    expect(bench.signal()).toBe(signal);
+    bench.local.changed({ ...blankRecord(ref, 'connection', 'anonymous', 0), epoch: 1 });
+    expect(signal.aborted).toBe(true);
+  });
+
   it('is nothing if the store has no such session', () => {
     const bench = new Bench();
     bench.record = undefined;

@@ -28,18 +28,25 @@ interface LocalSession {
   /** The highest epoch that this process knows of. Signals of lower ones are aborted. */
   epoch: number;
   presence: Presence;
+  /** When the client became present last. Its record has the time of a request of then. */
+  presentSinceMs: number;
   /** The due time was chosen while a request was in flight. */
   isDeferred: boolean;
   /** Of the highest epoch. */
   abort: AbortController | undefined;
 }
 
+/** The time by which a client may seem to have been absent longer than it is. */
+const MAX_FORGOTTEN_MS = 1000;
+
 /** Lower than any epoch of a record. */
 const UNKNOWN_EPOCH = -1;
 
 /**
  * What this process keeps of sessions: their open streams, requests in flight and abort signals. It is a cache: an entry
- * is made when one of them is needed, and compared with the record then. No entry decides whether a session exists.
+ * is made when one of them is needed, and compared with the record then. It is forgotten with the last of them, unless it
+ * says more than the record: that the client has disconnected, or was present for long. No entry decides whether a
+ * session exists.
  */
 export class LocalSessions {
   /** Called when a client has become absent, so that a lifetime may end earlier. */
@@ -75,10 +82,12 @@ export class LocalSessions {
    */
   streamOpened(ref: SessionRef): (by: StreamCloser) => void {
     const entry = this.#entryOf(ref);
+    this.#present(entry);
     entry.presence = streamOpened(entry.presence);
     return this.#once(ref, entry, (by) => {
       entry.presence = streamClosed(entry.presence, by, this.#options.clock.now());
       this.onAbsent(ref);
+      this.#forgetIdle(ref, entry);
     });
   }
 
@@ -88,10 +97,12 @@ export class LocalSessions {
    */
   requestBegan(ref: SessionRef): (by: StreamCloser) => void {
     const entry = this.#entryOf(ref);
+    this.#present(entry);
     entry.presence = requestBegan(entry.presence);
     return this.#once(ref, entry, (by) => {
       entry.presence = requestEnded(entry.presence, by, this.#options.clock.now());
       if (entry.isDeferred) this.onAbsent(ref);
+      this.#forgetIdle(ref, entry);
     });
   }
 
@@ -146,6 +157,18 @@ export class LocalSessions {
     });
   }
 
+  #present(entry: LocalSession): void {
+    if (!isPresent(entry.presence)) entry.presentSinceMs = this.#options.clock.now();
+  }
+
+  /** Forgets an entry that nothing needs. A million sessions that once had a request would be a million entries. */
+  #forgetIdle(ref: SessionRef, entry: LocalSession): void {
+    const { presence, presentSinceMs, abort } = entry;
+    const { presentUntilMs = 0, disconnectedAtMs } = presence;
+    if (isPresent(presence) || disconnectedAtMs !== undefined || abort) return;
+    if (presentUntilMs - presentSinceMs < MAX_FORGOTTEN_MS) this.#forget(ref, entry);
+  }
+
   #forget(ref: SessionRef, entry: LocalSession): void {
     if (this.#entries.get(ref) !== entry) return;
     this.#entries.delete(ref);
@@ -159,6 +182,7 @@ export class LocalSessions {
     const entry: LocalSession = {
       epoch: UNKNOWN_EPOCH,
       presence: ABSENT,
+      presentSinceMs: 0,
       isDeferred: false,
       abort: undefined,
     };
