@@ -9,6 +9,7 @@ import {
 import { DueWheel } from '../../packages/sessions/src/store/table/due-wheel.js';
 import { type Packable, Packer } from '../../packages/sessions/src/store/table/packed.js';
 import { RefIndex } from '../../packages/sessions/src/store/table/ref-index.js';
+import { SealedPlaces } from '../../packages/sessions/src/store/table/sealed-places.js';
 import { SessionTable } from '../../packages/sessions/src/store/table/session-table.js';
 import { Slab } from '../../packages/sessions/src/store/table/slab.js';
 import { textHash } from '../../packages/sessions/src/store/table/text-hash.js';
@@ -429,6 +430,49 @@ describe('the sealed tokens of a table', () => {
       }),
       { numRuns: 20 },
     );
+  });
+
+  it('leave their place as soon as they are wiped, if their session has them no longer [security 31]', async () => {
+    const clock = new VirtualClock();
+    const slab = new Slab();
+    const places = new SealedPlaces(clock, slab);
+    const take = () => places.take({ salt: Buffer.alloc(32, 1), bytes: Buffer.alloc(100, 1) });
+    const place = take();
+    const early = places.at(place);
+    early.wiped?.();
+    expect(early.bytes.equals(Buffer.alloc(100, 1))).toBe(true);
+    places.drop(place);
+    early.wiped?.();
+    expect([slab.stampOf(place), clock.timers]).toEqual([0, 0]);
+    // The next session has the same place. What was read of the one before does not wipe it.
+    const next = take();
+    expect(next).toBe(place);
+    places.drop(next);
+    early.wiped?.();
+    expect(places.at(next).bytes.equals(Buffer.alloc(100, 1))).toBe(true);
+    await clock.advance(5 * SECOND);
+    expect([slab.stampOf(next), clock.timers]).toEqual([0, 0]);
+  });
+
+  it('are wiped in turns with other work, however many sessions have ended at once [security 31]', async () => {
+    const clock = new VirtualClock();
+    const slab = new Slab();
+    const places = new SealedPlaces(clock, slab);
+    const dropped = Array.from({ length: 3000 }, () =>
+      places.take({ salt: Buffer.alloc(0), bytes: Buffer.alloc(1) }),
+    );
+    for (const place of dropped) places.drop(place);
+    const left = () => dropped.filter((place) => slab.stampOf(place) !== 0).length;
+    const seen: number[] = [];
+    const look = () => {
+      seen.push(left());
+      if (left() > 0) clock.after(0, look);
+    };
+    clock.after(5 * SECOND, look);
+    await clock.advance(5 * SECOND);
+    expect([left(), clock.timers]).toEqual([0, 0]);
+    expect(Math.min(...seen.filter((count) => count > 0))).toBeLessThan(1000);
+    expect(seen[0]).toBeGreaterThan(1900);
   });
 
   it('can be wiped by a caller that has read them before the session has changed [security 31]', () => {

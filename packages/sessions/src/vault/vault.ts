@@ -26,6 +26,8 @@ export interface SealContext {
 export interface SealedRecord {
   readonly salt: Buffer;
   readonly bytes: Buffer;
+  /** Of a record in the memory of a store: to be called when it has been overwritten. */
+  wiped?(): void;
 }
 
 /**
@@ -103,6 +105,7 @@ export class Vault {
   wipe(record: SealedRecord): void {
     wipe(record.salt);
     wipe(record.bytes);
+    record.wiped?.();
   }
 
   #key(context: SealContext, salt: Buffer): Buffer {
