@@ -150,12 +150,13 @@ export class BodyReader {
       this.#buffer.scan();
       return undefined;
     }
-    // The request asks for more in a tick after this one, and that would resume the connection.
-    queueMicrotask(() => socket.pause());
+    // The request asks for more in a tick after this one, and that would resume the connection. The sockets of other
+    // runtimes may lack these methods.
+    queueMicrotask(() => socket?.pause?.());
     return turn.then(() => {
       this.#scanning = undefined;
       this.#buffer.scan();
-      socket.resume();
+      socket?.resume?.();
     });
   }
 
