@@ -137,7 +137,7 @@ export class PlainLane {
     let isCounted = false;
     const count = (bytes: number) => {
       const reservation = bodyMemory.reserve(clientKey, bytes, () => void outgoing.destroy());
-      end.onEnd(reservation.release);
+      end.onEnd(() => reservation.release());
       requestsInFlight.add(end);
       isCounted = true;
     };

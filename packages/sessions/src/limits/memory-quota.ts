@@ -48,16 +48,16 @@ export class MemoryQuota {
    * shared bytes
    */
   open(client: string | undefined): QuotaShare {
-    let used = 0;
-    const resize = (bytes: number) => {
-      const more = this.#beyondGuaranteed(bytes) - this.#beyondGuaranteed(used);
-      if (bytes > this.#limits.maxBytes || (more > 0 && !this.#allows(more, client))) return false;
-      this.#shared += more;
-      if (client !== undefined) this.#sharedByClient.add(client, more);
-      used = bytes;
-      return true;
-    };
-    return { resize, release: () => void resize(0) };
+    return new Share(this, client);
+  }
+
+  /** Changes the bytes of a share of a client. @returns whether the limits allow it */
+  change(client: string | undefined, from: number, to: number): boolean {
+    const more = this.#beyondGuaranteed(to) - this.#beyondGuaranteed(from);
+    if (to > this.#limits.maxBytes || (more > 0 && !this.#allows(more, client))) return false;
+    this.#shared += more;
+    if (client !== undefined) this.#sharedByClient.add(client, more);
+    return true;
   }
 
   #beyondGuaranteed(bytes: number): number {
@@ -68,6 +68,27 @@ export class MemoryQuota {
     const { sharedBytes } = this.#limits;
     if (this.#shared + more > sharedBytes) return false;
     return client === undefined || this.#sharedByClient.get(client) + more <= sharedBytes / CLIENT_FRACTION;
+  }
+}
+
+class Share implements QuotaShare {
+  readonly #quota: MemoryQuota;
+  readonly #client: string | undefined;
+  #used = 0;
+
+  constructor(quota: MemoryQuota, client: string | undefined) {
+    this.#quota = quota;
+    this.#client = client;
+  }
+
+  resize(bytes: number): boolean {
+    if (!this.#quota.change(this.#client, this.#used, bytes)) return false;
+    this.#used = bytes;
+    return true;
+  }
+
+  release(): void {
+    this.resize(0);
   }
 }
 

@@ -232,7 +232,7 @@ async function serveMcp(
   if (!isPost || methodOf(body.value) === 'subscriptions/listen') return answer();
   if (handedOn?.isCounted) return end.follow(answer());
   const reservation = memory.reserve(clientKey, body.bytes, () => closeConnection?.());
-  end.onEnd(reservation.release);
+  end.onEnd(() => reservation.release());
   requestsInFlight.add(end);
   return end.follow(answer());
 }

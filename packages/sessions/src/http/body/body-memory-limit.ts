@@ -1,5 +1,5 @@
 import type { ClientKey } from '../../limits/client-key.js';
-import { FairEviction } from '../../limits/fair-eviction.js';
+import { type Linked, LinkedList } from '../../limits/linked-list.js';
 
 /** The maximum number of bytes of all bodies that are being received or processed. */
 export const MAX_BODIES_BYTES: number = 64 * 1024 * 1024;
@@ -16,21 +16,23 @@ export interface MemoryReservation {
   release(): void;
 }
 
-interface Body {
-  readonly blocks: Block[];
+interface Body extends Linked<Body> {
+  readonly sender: Sender;
   readonly onEvicted: () => void;
   /** Returns its current size in bytes, if it can shrink without a call of `resize`. */
   readonly currentBytes: (() => number) | undefined;
+  blocks: number;
+  /** The list that it is in; `undefined` once it no longer counts. */
+  list: LinkedList<Body> | undefined;
 }
 
 /** The bodies of one client, the oldest first. */
-interface Sender {
-  readonly small: Set<Body>;
-  readonly large: Set<Body>;
-}
-
-interface Block {
-  readonly sender: Sender;
+interface Sender extends Linked<Sender> {
+  /** Absent: the sender of one body. */
+  readonly clientKey: ClientKey | undefined;
+  readonly small: LinkedList<Body>;
+  readonly large: LinkedList<Body>;
+  blocks: number;
 }
 
 /**
@@ -39,9 +41,11 @@ interface Block {
  */
 export class BodyMemoryLimit {
   readonly #maxBlocks: number;
-  readonly #blocks = new FairEviction<Block>();
+  readonly #senders = new Map<ClientKey, Sender>();
+  /** Senders by their number of blocks. Among equal numbers, the sender that is unchanged longest is first. */
+  readonly #bySize = new Map<number, LinkedList<Sender>>();
+  #largest = 0;
   #blockCount = 0;
-  #unknownClients = 0;
 
   /** @param maxBytes the maximum number of bytes of all bodies. Default: 64 MiB. */
   constructor(maxBytes: number = MAX_BODIES_BYTES) {
@@ -65,53 +69,99 @@ export class BodyMemoryLimit {
     onEvicted: () => void,
     currentBytes?: () => number,
   ): MemoryReservation {
-    const quotaKey = clientKey ?? `unknown ${this.#unknownClients++}`;
-    const [block] = this.#blocks.of(quotaKey);
-    const sender = block?.sender ?? { small: new Set(), large: new Set() };
-    const body: Body = { blocks: [], onEvicted, currentBytes };
-    sender.small.add(body);
-    const resize = (size: number) => {
-      if (size > SMALL_BYTES && sender.small.delete(body)) sender.large.add(body);
-      this.#shrink(body, size);
-      while (body.blocks.length * BLOCK_BYTES < size) this.#add({ sender }, body, quotaKey);
-      while (this.#blockCount > this.#maxBlocks) this.#evict();
-    };
-    resize(bytes);
-    return { resize, release: () => this.#release(body, sender) };
+    const sender = this.#senderOf(clientKey);
+    const list = sender.small;
+    const links = { previous: undefined, next: undefined };
+    const body: Body = { sender, onEvicted, currentBytes, blocks: 0, list, ...links };
+    list.add(body);
+    this.resize(body, bytes);
+    return new Reservation(this, body);
   }
 
-  #add(block: Block, body: Body, quotaKey: string): void {
-    body.blocks.push(block);
-    this.#blocks.add(block, quotaKey);
-    this.#blockCount++;
+  #senderOf(clientKey: ClientKey | undefined): Sender {
+    const known = clientKey === undefined ? undefined : this.#senders.get(clientKey);
+    if (known) return known;
+    const lists = { small: new LinkedList<Body>(), large: new LinkedList<Body>() };
+    const sender: Sender = { clientKey, ...lists, blocks: 0, previous: undefined, next: undefined };
+    if (clientKey !== undefined) this.#senders.set(clientKey, sender);
+    return sender;
+  }
+
+  /** As {@link MemoryReservation.resize}. */
+  resize(body: Body, size: number): void {
+    const { large } = body.sender;
+    if (!body.list) return;
+    if (size > SMALL_BYTES && body.list !== large) {
+      body.list.remove(body);
+      body.list = large;
+      large.add(body);
+    }
+    this.#setBlocks(body, Math.ceil(size / BLOCK_BYTES));
+    while (this.#blockCount > this.#maxBlocks) this.#evict();
   }
 
   #evict(): void {
-    for (const { sender } of this.#blocks.largest()) {
-      for (const body of sender.large.size > 0 ? sender.large : sender.small) {
-        if (body.currentBytes && this.#shrink(body, body.currentBytes())) return;
-        this.#release(body, sender);
-        body.onEvicted();
-        return;
-      }
+    const sender = this.#bySize.get(this.#largest)?.first;
+    const body = sender?.large.first ?? sender?.small.first;
+    if (!body) return;
+    const bytes = body.currentBytes?.();
+    const blocks = bytes === undefined ? body.blocks : Math.ceil(bytes / BLOCK_BYTES);
+    if (blocks < body.blocks) {
+      this.#setBlocks(body, blocks);
+      return;
     }
+    this.release(body);
+    body.onEvicted();
   }
 
-  /** @returns whether the body has shrunk */
-  #shrink(body: Body, size: number): boolean {
-    const spare = body.blocks.splice(Math.ceil(size / BLOCK_BYTES));
-    for (const block of spare) this.#remove(block);
-    return spare.length > 0;
+  /** As {@link MemoryReservation.release}. */
+  release(body: Body): void {
+    if (!body.list) return;
+    this.#setBlocks(body, 0);
+    body.list.remove(body);
+    body.list = undefined;
+    const { clientKey, small, large } = body.sender;
+    if (clientKey !== undefined && !small.first && !large.first) this.#senders.delete(clientKey);
   }
 
-  #remove(block: Block): void {
-    this.#blocks.delete(block);
-    this.#blockCount--;
+  #setBlocks(body: Body, blocks: number): void {
+    const { sender } = body;
+    const before = sender.blocks;
+    const more = blocks - body.blocks;
+    if (more === 0) return;
+    body.blocks = blocks;
+    sender.blocks += more;
+    this.#blockCount += more;
+    if (before > 0) this.#ofSize(before).remove(sender);
+    if (sender.blocks > 0) this.#ofSize(sender.blocks).add(sender);
+    if (sender.blocks > this.#largest) this.#largest = sender.blocks;
+    else while (this.#largest > 0 && !this.#bySize.get(this.#largest)?.first) this.#largest--;
   }
 
-  #release(body: Body, sender: Sender): void {
-    sender.small.delete(body);
-    sender.large.delete(body);
-    for (const block of body.blocks.splice(0)) this.#remove(block);
+  #ofSize(blocks: number): LinkedList<Sender> {
+    const known = this.#bySize.get(blocks);
+    if (known) return known;
+    const list = new LinkedList<Sender>();
+    this.#bySize.set(blocks, list);
+    return list;
+  }
+}
+
+/** Its functions are methods: functions in properties would keep the body from V8's collector of young objects. */
+class Reservation implements MemoryReservation {
+  readonly #memory: BodyMemoryLimit;
+  readonly #body: Body;
+
+  constructor(memory: BodyMemoryLimit, body: Body) {
+    this.#memory = memory;
+    this.#body = body;
+  }
+
+  resize(bytes: number): void {
+    this.#memory.resize(this.#body, bytes);
+  }
+
+  release(): void {
+    this.#memory.release(this.#body);
   }
 }

@@ -32,15 +32,19 @@ export class BodyReader {
   #isReceived = false;
   /** Absent if all that has arrived is scanned. */
   #scanning: Promise<void> | undefined;
-  #onRefused: (refusal: BodyRefusal) => void = () => undefined;
-  #stop: () => void = () => undefined;
+  #onRefused: ((refusal: BodyRefusal) => void) | undefined;
+  /** Absent unless the body is received from Node. */
+  #incoming: IncomingMessage | undefined;
+  #resolve: (() => void) | undefined;
+  #isOver = false;
+  #stream: ReadableStreamDefaultReader<Uint8Array> | undefined;
 
   constructor(source: BodySource, options: BodyReaderOptions) {
     this.#source = source;
     this.#options = options;
     this.#buffer = new BodyBuffer(options, source.clientKey, (refusal) => {
       this.#stop();
-      this.#onRefused(refusal);
+      this.#onRefused?.(refusal);
     });
   }
 
@@ -108,35 +112,50 @@ export class BodyReader {
   }
 
   #receiveFrom(incoming: IncomingMessage): Promise<void> {
+    this.#incoming = incoming;
     const take = (chunk: Buffer) => {
       this.#buffer.add(chunk);
       this.#scanning ??= this.#scan(incoming);
     };
-    const fail = () => this.#buffer.refuse('unreadable');
+    const fail = () => {
+      if (!this.#isOver) this.#buffer.refuse('unreadable');
+    };
+    const end = () => {
+      // `end` precedes `close`, so a complete body does not fail.
+      incoming.off('close', fail);
+      if (this.#scanning) void this.#scanning.then(() => this.#stop());
+      else this.#stop();
+    };
     return new Promise<void>((resolve) => {
-      const finish = () => {
-        this.#isReceived = true;
-        this.#buffer.release();
-        resolve();
-      };
-      this.#stop = () => {
-        this.#stop = () => undefined;
-        incoming.off('data', take).off('end', end).off('error', fail).off('close', fail);
-        const isRefused = this.#buffer.refusal !== undefined;
-        // The rest of a refused body stays in the socket until the response is sent.
-        if (isRefused && !incoming.complete) incoming.pause();
-        const turn = isRefused ? undefined : this.#options.scheduler?.waitForTurn(this.#source.clientKey);
-        if (turn) void turn.then(finish);
-        else finish();
-      };
-      const end = () => {
-        // `end` precedes `close`, so a complete body does not fail.
-        incoming.off('close', fail);
-        if (this.#scanning) void this.#scanning.then(() => this.#stop());
-        else this.#stop();
-      };
+      this.#resolve = resolve;
       incoming.on('data', take).on('end', end).on('error', fail).on('close', fail);
     });
+  }
+
+  /**
+   * Stops receiving, after the last chunk or a refusal. A method, and not a function in a property: a call of one would
+   * keep what it refers to from V8's collector of young objects.
+   */
+  #stop(): void {
+    const incoming = this.#incoming;
+    if (!incoming) {
+      void this.#stream?.cancel().catch(() => undefined);
+      return;
+    }
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const isRefused = this.#buffer.refusal !== undefined;
+    // The rest of a refused body stays in the socket until the response is sent.
+    if (isRefused && !incoming.complete) incoming.pause();
+    const turn = isRefused ? undefined : this.#options.scheduler?.waitForTurn(this.#source.clientKey);
+    if (turn) void turn.then(() => this.#finish());
+    else this.#finish();
+  }
+
+  #finish(): void {
+    this.#isReceived = true;
+    this.#buffer.release();
+    this.#resolve?.();
   }
 
   /**
@@ -163,7 +182,7 @@ export class BodyReader {
   async #receiveStream({ body }: SentRequest): Promise<void> {
     try {
       const reader = body?.getReader();
-      this.#stop = () => void reader?.cancel().catch(() => undefined);
+      this.#stream = reader;
       for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
         this.#buffer.add(read.value);
         this.#buffer.scan();

@@ -1,5 +1,6 @@
 import type { ClientKey } from '../../limits/client-key.js';
 import { Counter } from '../../limits/counter.js';
+import { type Linked, LinkedList } from '../../limits/linked-list.js';
 
 /** The maximum number of clients that are compared to choose the next one, so that the choice takes little time. */
 const MAX_COMPARED = 64;
@@ -7,6 +8,13 @@ const PERIOD_MS = 1000;
 
 /** Calls `next` when the request of this turn has run as far as it can. */
 type AfterTurn = (next: () => void) => void;
+
+/** A client whose requests wait. */
+interface WaitingClient extends Linked<WaitingClient> {
+  /** Absent: the client of one request. */
+  readonly clientKey: ClientKey | undefined;
+  readonly requests: (() => void)[];
+}
 
 export interface RequestSchedulerOptions {
   /** Returns milliseconds on a monotonic clock. */
@@ -24,10 +32,12 @@ export interface RequestSchedulerOptions {
 export class RequestScheduler {
   readonly #now: () => number;
   readonly #afterTurn: AfterTurn;
-  readonly #waiting = new Map<ClientKey | symbol, (() => void)[]>();
+  /** The clients whose requests wait, in the order in which they began to wait. */
+  readonly #waiting = new LinkedList<WaitingClient>();
+  readonly #byKey = new Map<ClientKey, WaitingClient>();
   /** The milliseconds that addresses have used, in the current period and in the previous one. */
-  #used = new Counter<ClientKey | symbol>();
-  #usedBefore = new Counter<ClientKey | symbol>();
+  #used = new Counter<ClientKey>();
+  #usedBefore = new Counter<ClientKey>();
   #periodStartMs: number;
   #isTaken = false;
 
@@ -43,53 +53,67 @@ export class RequestScheduler {
    * @param goesOn whether a request goes on that had a turn already: it precedes others of its address
    */
   waitForTurn(clientKey: ClientKey | undefined, goesOn = false): Promise<void> | undefined {
-    const quotaKey = clientKey ?? Symbol('local request');
     if (!this.#isTaken) {
-      this.#begin(quotaKey);
+      this.#begin(clientKey);
       return undefined;
     }
     return new Promise((resolve) => {
-      const queue = this.#waiting.get(quotaKey) ?? [];
-      if (goesOn) queue.unshift(resolve);
-      else queue.push(resolve);
-      this.#waiting.set(quotaKey, queue);
+      const { requests } = this.#waitingOf(clientKey);
+      if (goesOn) requests.unshift(resolve);
+      else requests.push(resolve);
     });
   }
 
-  #begin(quotaKey: ClientKey | symbol): void {
+  #waitingOf(clientKey: ClientKey | undefined): WaitingClient {
+    const known = clientKey === undefined ? undefined : this.#byKey.get(clientKey);
+    if (known) return known;
+    const client: WaitingClient = { clientKey, requests: [], previous: undefined, next: undefined };
+    this.#waiting.add(client);
+    if (clientKey !== undefined) this.#byKey.set(clientKey, client);
+    return client;
+  }
+
+  #begin(clientKey: ClientKey | undefined): void {
     this.#isTaken = true;
     const startMs = this.#now();
     this.#afterTurn(() => {
-      if (typeof quotaKey === 'string') this.#count(quotaKey, startMs);
+      if (clientKey !== undefined) this.#count(clientKey, startMs);
       this.#isTaken = false;
       this.#next();
     });
   }
 
-  #count(quotaKey: ClientKey, startMs: number): void {
+  #count(clientKey: ClientKey, startMs: number): void {
     const nowMs = this.#now();
     if (nowMs - this.#periodStartMs > PERIOD_MS) {
       this.#usedBefore = this.#used;
       this.#used = new Counter();
       this.#periodStartMs = nowMs;
     }
-    this.#used.add(quotaKey, nowMs - startMs);
+    this.#used.add(clientKey, nowMs - startMs);
   }
 
   #next(): void {
-    let [chosen, leastMs]: [ClientKey | symbol | undefined, number] = [undefined, Number.POSITIVE_INFINITY];
+    let [chosen, leastMs]: [WaitingClient | undefined, number] = [undefined, Number.POSITIVE_INFINITY];
     let compared = 0;
-    for (const quotaKey of this.#waiting.keys()) {
-      const usedMs = this.#used.get(quotaKey) + this.#usedBefore.get(quotaKey);
-      if (usedMs < leastMs) [chosen, leastMs] = [quotaKey, usedMs];
+    for (let client = this.#waiting.first; client && leastMs > 0; client = client.next) {
+      const usedMs = this.#usedBy(client);
+      if (usedMs < leastMs) [chosen, leastMs] = [client, usedMs];
       if (++compared === MAX_COMPARED) break;
     }
-    if (chosen === undefined) return;
-    const queue = this.#waiting.get(chosen);
-    const resolve = queue?.shift();
-    if (!queue?.length) this.#waiting.delete(chosen);
-    this.#begin(chosen);
+    if (!chosen) return;
+    const { clientKey, requests } = chosen;
+    const resolve = requests.shift();
+    if (requests.length === 0) {
+      this.#waiting.remove(chosen);
+      if (clientKey !== undefined) this.#byKey.delete(clientKey);
+    }
+    this.#begin(clientKey);
     resolve?.();
+  }
+
+  #usedBy({ clientKey }: WaitingClient): number {
+    return clientKey === undefined ? 0 : this.#used.get(clientKey) + this.#usedBefore.get(clientKey);
   }
 }
 

@@ -4,16 +4,16 @@ import {
   PROTOCOL_VERSION_META_KEY,
   SERVER_INFO_META_KEY,
 } from '@modelcontextprotocol/server';
+import { LinkedList } from '../../limits/linked-list.js';
 import type { Clock } from '../../time/clock.js';
 import type { Deadlines } from '../../time/deadlines.js';
 import { andThen, isThenable, type MaybePromise } from '../../time/promises.js';
 import type { BoundStates } from '../request/bound-state.js';
-import { authInfoOf } from '../request/call-context.js';
 import { CALL_BYTES } from '../request/client-memory-limits.js';
 import type { RequestContext, RequestContexts } from '../request/context.js';
 import type { PlainRequest } from '../request/mcp-request.js';
 import type { ServerFactory } from '../server/factory.js';
-import type { RunningCall, RunningCalls } from '../server/running-calls.js';
+import type { RunningCalls } from '../server/running-calls.js';
 import { isSendable } from '../server/sdk-adapter/sendable.js';
 import type { TemplateTool } from '../server/sdk-adapter/server-template.js';
 import { type GuardedTool, guardedToolOf } from '../server/tool-guard.js';
@@ -22,7 +22,7 @@ import { shapeOfValue } from '../wire/json-shape.js';
 import type { PlainAnswer } from '../wire/plain-answer.js';
 import { type PlainCall, PlainCalls } from './plain-call.js';
 import { plainResultOf, type Validated } from './plain-result.js';
-import { type Interruption, RunningTool } from './running-tool.js';
+import { type Interruption, RunningTool, type RunningTools } from './running-tool.js';
 
 /** After this time, or up to twice as long, the SDK takes a call over: it sends the client signs of life, and the answer when there is one. */
 const TAKE_OVER_MS = 1000;
@@ -68,12 +68,20 @@ export class PlainTools {
   readonly #calls = new PlainCalls();
   readonly #tools = new WeakMap<object, GuardedTool | 'needs SDK'>();
   readonly #end: string;
-  /** The calls whose tools have not returned, with their start. */
-  readonly #running = new Map<RunningTool, number>();
+  /** The calls whose tools have not returned. */
+  readonly #running = new LinkedList<RunningTool>();
+  readonly #runningTools: RunningTools;
   #isAwaiting = false;
 
   constructor(options: PlainToolsOptions) {
     this.#options = options;
+    const { servers, authorStates, onError } = options;
+    this.#runningTools = {
+      signOutSignal: (context) => servers.signOutSignal(context),
+      bind: (result) => authorStates.bind(result),
+      over: (running) => this.#running.remove(running),
+      onError,
+    };
     const _meta = { [SERVER_INFO_META_KEY]: options.serverInfo };
     this.#end = `,"resultType":"complete","_meta":${JSON.stringify(_meta)}},"jsonrpc":"2.0","id":`;
   }
@@ -103,26 +111,17 @@ export class PlainTools {
     request: Pick<PlainRequest, 'request'>,
     context: RequestContext,
   ): StartedCall | undefined {
-    const { contexts, runningCalls, authorStates, servers, onError } = this.#options;
+    const { contexts, runningCalls } = this.#options;
     // `requireLogin` has named its provider.
     const requiredProvider = tool.requirement?.provider;
     return contexts.run({ ...context, requiredProvider, client: clientOf(call) }, () => {
       const counted = runningCalls.tryBegin(call.params, CALL_BYTES.byItself);
       if (!counted) return undefined;
-      const running = new RunningTool({
-        call,
-        request: () => request.request,
-        authInfo: context.principal && authInfoOf(context.principal),
-        signOut: () => servers.signOutSignal(context),
-        bind: (result) => authorStates.bind(result),
-        onInterrupted: (why) => stopCounting(counted, why),
-        onOver: (over) => {
-          this.#running.delete(over);
-          counted.returned();
-        },
-        onError,
-      });
-      this.#follow(running);
+      const tools = this.#runningTools;
+      const startedAtMs = this.#options.clock.now();
+      const running = new RunningTool({ tools, call, request, context, counted, startedAtMs });
+      this.#running.add(running);
+      this.#awaitTakeOver();
       const answer = running.run(
         (protocol) => tool.call(args, protocol),
         (result) => this.#answerOf(result, call, tool),
@@ -152,13 +151,7 @@ export class PlainTools {
 
   /** Ends the calls, because the server closes. */
   close(): void {
-    for (const running of this.#running.keys()) running.end();
-  }
-
-  /** Keeps a call until its tool has returned. */
-  #follow(running: RunningTool): void {
-    this.#running.set(running, this.#options.clock.now());
-    this.#awaitTakeOver();
+    for (const running of this.#running) running.end();
   }
 
   /** Lets the SDK take over what takes long. All calls share a deadline: most of them are over long before. */
@@ -169,8 +162,8 @@ export class PlainTools {
     deadlines.at(clock.now() + TAKE_OVER_MS, () => {
       this.#isAwaiting = false;
       let isAnyLeft = false;
-      for (const [running, startedAtMs] of this.#running) {
-        if (clock.now() - startedAtMs >= TAKE_OVER_MS) running.interrupt();
+      for (const running of this.#running) {
+        if (clock.now() - running.startedAtMs >= TAKE_OVER_MS) running.interrupt();
         else isAnyLeft = true;
       }
       if (isAnyLeft) this.#awaitTakeOver();
@@ -216,12 +209,6 @@ export class PlainTools {
 
 function valuesOf(validated: Validated): readonly unknown[] | undefined {
   return validated.issues?.length ? undefined : [(validated as { value: unknown }).value];
-}
-
-/** The handler of an ended call may go on, or hang. The SDK counts what it serves itself. */
-function stopCounting(counted: RunningCall, why: Interruption): void {
-  if (why === 'ended') counted.cancelled();
-  else counted.returned();
 }
 
 function clientOf({ envelope }: PlainCall): RequestContext['client'] {

@@ -1,26 +1,39 @@
 import { SdkError, SdkErrorCode, type ServerContext } from '@modelcontextprotocol/server';
+import type { Linked } from '../../limits/linked-list.js';
 import { type GuardedSignal, guardedSignal } from '../../time/guarded-signal.js';
 import { handled, isThenable, type MaybePromise } from '../../time/promises.js';
+import { authInfoOf } from '../request/call-context.js';
+import type { RequestContext } from '../request/context.js';
+import type { PlainRequest } from '../request/mcp-request.js';
+import type { RunningCall } from '../server/running-calls.js';
 import { tooLate } from '../server/sdk-adapter/call-guard.js';
 import type { PlainCall } from './plain-call.js';
 
 /** Why a call does not go on without the SDK: its tool needs it, or its client or this server has ended it. */
 export type Interruption = 'sdk' | 'ended';
 
-export interface RunningToolOptions {
-  readonly call: PlainCall;
-  readonly request: () => Request;
-  readonly authInfo: object | undefined;
+/**
+ * What all running tools share. What belongs to one call is no function in a property: a call of one would keep what it
+ * refers to from V8's collector of young objects.
+ */
+export interface RunningTools {
   /** The signal that aborts when the session of the call is signed out. */
-  readonly signOut: () => AbortSignal | undefined;
+  signOutSignal(context: RequestContext): AbortSignal | undefined;
   /** Binds the state in a result to the session. */
-  readonly bind: (result: unknown) => unknown;
-  /** Called when the call does not go on without the SDK, perhaps again and after the end. */
-  readonly onInterrupted: (why: Interruption) => void;
+  bind(result: unknown): unknown;
   /** Called when the tool has returned or thrown. */
-  readonly onOver: (running: RunningTool) => void;
+  over(running: RunningTool): void;
   /** Called with errors of listeners of the author. */
   readonly onError: (error: unknown) => void;
+}
+
+export interface RunningToolOptions {
+  readonly tools: RunningTools;
+  readonly call: PlainCall;
+  readonly request: Pick<PlainRequest, 'request'>;
+  readonly context: RequestContext;
+  readonly counted: RunningCall;
+  readonly startedAtMs: number;
 }
 
 /** What a tool does with the SDK's context of its call. */
@@ -36,8 +49,11 @@ interface Waiting {
  * A tool that runs without the SDK. Its context is made of what the client sent. If the tool uses more, such as a
  * notification, the SDK serves the same request, too: it gets the outcome of this run in place of another one.
  */
-export class RunningTool {
+export class RunningTool implements Linked<RunningTool> {
+  previous: RunningTool | undefined;
+  next: RunningTool | undefined;
   readonly context: ServerContext;
+  readonly startedAtMs: number;
   readonly #options: RunningToolOptions;
   readonly #waiting: Waiting[] = [];
   #sdk: ServerContext | undefined;
@@ -46,11 +62,14 @@ export class RunningTool {
   #ended: AbortController | undefined;
   #isOver = false;
   #isEnded = false;
-  #interrupt: (why: Interruption) => void = () => undefined;
+  #requests: object | undefined;
+  #http: object | undefined;
+  #resolve: ((why: Interruption) => void) | undefined;
 
   constructor(options: RunningToolOptions) {
     this.#options = options;
-    this.context = this.#contextOf(options);
+    this.startedAtMs = options.startedAtMs;
+    this.context = contextOf(this);
   }
 
   /**
@@ -64,10 +83,7 @@ export class RunningTool {
     answerOf: (result: unknown) => MaybePromise<T | 'sdk'>,
   ): Promise<T | Interruption> {
     return new Promise((resolve) => {
-      this.#interrupt = (why) => {
-        this.#options.onInterrupted(why);
-        resolve(why);
-      };
+      this.#resolve = resolve;
       this.#outcome = this.#run(tool);
       this.#outcome.then(
         (result) => resolve(answerOf(result)),
@@ -76,11 +92,19 @@ export class RunningTool {
     });
   }
 
+  #interrupt(why: Interruption): void {
+    const { counted } = this.#options;
+    // The handler of an ended call may go on, or hang. The SDK counts what it serves itself.
+    if (why === 'ended') counted.cancelled();
+    else counted.returned();
+    this.#resolve?.(why);
+  }
+
   /** Not an async function: each promise costs more while the storage of contexts is in use. */
   #run(tool: (context: ServerContext) => unknown): Promise<unknown> {
     const over = (result: unknown) => {
       this.#end();
-      return this.#options.bind(result);
+      return this.#options.tools.bind(result);
     };
     try {
       const returned = tool(this.context);
@@ -96,9 +120,11 @@ export class RunningTool {
   }
 
   #end(): void {
+    if (this.#isOver) return;
     this.#isOver = true;
     this.#signal?.release();
-    this.#options.onOver(this);
+    this.#options.counted.returned();
+    this.#options.tools.over(this);
   }
 
   /** Goes on with the SDK, because the call takes long. */
@@ -131,9 +157,10 @@ export class RunningTool {
     if (!this.#signal) {
       this.#ended = new AbortController();
       if (this.#isEnded) this.#ended.abort(closed());
-      const signOut = this.#options.signOut();
+      const { tools, context } = this.#options;
+      const signOut = tools.signOutSignal(context);
       const sources = signOut ? [this.#ended.signal, signOut] : [this.#ended.signal];
-      this.#signal = guardedSignal(sources, this.#options.onError);
+      this.#signal = guardedSignal(sources, tools.onError);
       if (this.#isOver) this.#signal.release();
     }
     return this.#signal.signal;
@@ -158,23 +185,16 @@ export class RunningTool {
     );
   }
 
-  /** Its parts are made when the tool asks for them: many tools never do. */
-  #contextOf({ request, authInfo }: RunningToolOptions): ServerContext {
-    let requests: object | undefined;
-    let http: object | undefined;
-    const requestsOf = () => (requests ??= this.#requestsOf(this.#options.call));
-    const context = {
-      sessionId: undefined,
-      get mcpReq() {
-        return requestsOf();
-      },
-      get http() {
-        http ??= httpOf(request, authInfo);
-        return http;
-      },
-    };
-    // It has what the SDK's context of such a call has.
-    return context as unknown as ServerContext;
+  /** The parts of the context are made when the tool asks for them: many tools never do. */
+  get requests(): object {
+    this.#requests ??= this.#requestsOf(this.#options.call);
+    return this.#requests;
+  }
+
+  get http(): object {
+    const { request, context } = this.#options;
+    this.#http ??= httpOf(request, context.principal && authInfoOf(context.principal));
+    return this.#http;
   }
 
   #requestsOf({ id, meta, envelope }: PlainCall): object {
@@ -205,6 +225,39 @@ export class RunningTool {
   }
 }
 
+const RUNNING: unique symbol = Symbol('running tool');
+type Owned = { readonly [RUNNING]: RunningTool };
+
+/**
+ * The same functions for all contexts: V8 makes a hidden class for an object with a getter of its own, and keeps it, with
+ * all that the getter refers to, until a full collection.
+ */
+const PARTS: Readonly<Record<'mcpReq' | 'http', PropertyDescriptor & ThisType<Owned>>> = {
+  mcpReq: {
+    enumerable: true,
+    configurable: true,
+    get() {
+      return this[RUNNING].requests;
+    },
+  },
+  http: {
+    enumerable: true,
+    configurable: true,
+    get() {
+      return this[RUNNING].http;
+    },
+  },
+};
+
+function contextOf(running: RunningTool): ServerContext {
+  const context = { sessionId: undefined };
+  Object.defineProperty(context, RUNNING, { value: running });
+  Object.defineProperty(context, 'mcpReq', PARTS.mcpReq);
+  Object.defineProperty(context, 'http', PARTS.http);
+  // It has what the SDK's context of such a call has.
+  return context as unknown as ServerContext;
+}
+
 type Requests = ServerContext['mcpReq'];
 type Send = (...given: unknown[]) => Promise<unknown>;
 
@@ -216,10 +269,10 @@ function closed(): SdkError {
   return new SdkError(SdkErrorCode.ConnectionClosed, 'Connection closed');
 }
 
-function httpOf(request: () => Request, authInfo: object | undefined): object {
+function httpOf(request: Pick<PlainRequest, 'request'>, authInfo: object | undefined): object {
   const http = {
     get req() {
-      return request();
+      return request.request;
     },
     closeSSE: undefined,
     closeStandaloneSSE: undefined,

@@ -210,13 +210,8 @@ export function liveSession(
     throw (await rejections.demand(snapshot, provider, { scopes, claims })) ?? stepUpUseless(provider);
   };
   const account = async (provider: string) => accounts.find(snapshot, known(provider));
-  // Its key takes as long as to find the session.
-  let id: string | undefined;
   return {
-    get id() {
-      id ??= idOf(snapshot);
-      return id;
-    },
+    id: idOf(snapshot),
     account: (provider = usual) => handled(account(provider)),
     accounts: () => handled(accounts.list(snapshot)),
     signOut: () => handled(accounts.signOut(snapshot)),

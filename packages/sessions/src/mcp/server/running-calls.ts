@@ -1,5 +1,5 @@
 import { ProtocolError } from '@modelcontextprotocol/server';
-import { bytesOfJson, MemoryQuota } from '../../limits/memory-quota.js';
+import { bytesOfJson, MemoryQuota, type QuotaShare } from '../../limits/memory-quota.js';
 import type { Clock } from '../../time/clock.js';
 import type { Deadline, Deadlines } from '../../time/deadlines.js';
 import { CALL_LIMITS, quotaKeyOf } from '../request/client-memory-limits.js';
@@ -52,19 +52,29 @@ export class RunningCalls {
 
   /** Counts a request with these parameters as {@link begin}; `undefined` if a limit is reached. */
   tryBegin(params: unknown, ownBytes: number): RunningCall | undefined {
-    const { contexts, clock, deadlines } = this.#options;
-    const context = contexts.peek();
+    const context = this.#options.contexts.peek();
     const kept = this.#kept.open(context && quotaKeyOf(context));
-    if (!kept.resize(ownBytes + bytesOfJson(params))) return undefined;
-    let abandoned: Deadline | undefined;
-    return {
-      cancelled() {
-        abandoned ??= deadlines.at(clock.now() + ABANDONED_MS, () => kept.release());
-      },
-      returned() {
-        abandoned?.cancel();
-        kept.release();
-      },
-    };
+    return kept.resize(ownBytes + bytesOfJson(params)) ? new CountedCall(this.#options, kept) : undefined;
+  }
+}
+
+class CountedCall implements RunningCall {
+  readonly #options: Pick<RunningCallsOptions, 'clock' | 'deadlines'>;
+  readonly #kept: QuotaShare;
+  #abandoned: Deadline | undefined;
+
+  constructor(options: Pick<RunningCallsOptions, 'clock' | 'deadlines'>, kept: QuotaShare) {
+    this.#options = options;
+    this.#kept = kept;
+  }
+
+  cancelled(): void {
+    const { clock, deadlines } = this.#options;
+    this.#abandoned ??= deadlines.at(clock.now() + ABANDONED_MS, () => this.#kept.release());
+  }
+
+  returned(): void {
+    this.#abandoned?.cancel();
+    this.#kept.release();
   }
 }
