@@ -89,6 +89,7 @@ const SESSION_REQUIRED_IN_META = `This request names no session. Call the \`logi
 export class RequestContexts implements ToolContext {
   readonly #storage = new AsyncLocalStorage<RequestContext>();
   readonly #options: RequestContextsOptions;
+  readonly #services: SessionServices;
   /** The scopes that handlers require at each provider. */
   readonly #requiredScopes = new Map<string, Set<string>>();
   #isComplete = false;
@@ -98,6 +99,7 @@ export class RequestContexts implements ToolContext {
 
   constructor(options: RequestContextsOptions) {
     this.#options = options;
+    this.#services = { ...options, resourceUpdates: this.resourceUpdates };
   }
 
   /** The scopes that handlers require at a provider. A login may request no others besides the configured ones. */
@@ -215,8 +217,7 @@ export class RequestContexts implements ToolContext {
     if (refusal !== undefined) return refusingSession(new SessionError('login_required', refusal));
     if (resolved.state !== 'live') throw new Error('Only a live session is not refused.');
     const { providers } = this.#options;
-    const services = { ...this.#options, resourceUpdates: this.resourceUpdates };
-    return liveSession(snapshotOf(resolved.record), services, {
+    return liveSession(snapshotOf(resolved.record), this.#services, {
       required: requiredProvider,
       all: providers,
       given,
