@@ -106,9 +106,9 @@ module.exports = {
     {
       name: 'vault-types-only',
       comment:
-        'store and observe may name what the vault seals, and keep it in memory for secrets; they never open it.',
+        'store and observe may name what the vault seals, and keep it in memory for secrets; they never open it. What leaves the process is sealed: store/redis.',
       severity: 'error',
-      from: { path: inModules(['store', 'observe']), pathNot: tests },
+      from: { path: inModules(['store', 'observe']), pathNot: [tests, `${library}store/redis/`] },
       to: {
         path: inModules(['vault']),
         pathNot: `${library}vault/memory[.]ts$`,
@@ -124,6 +124,15 @@ module.exports = {
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     onlyIn('openid-client-in-provider', ['openid-client', 'oauth4webapi'], [inModules(['provider'])]),
+    onlyIn('ioredis-in-store-redis', ['ioredis'], [`${library}store/redis/`]),
+    {
+      name: 'engine-on-demand',
+      comment:
+        'Only the entry `mcp-sessions/redis` leads to store/redis, so that nothing of an engine is loaded without one.',
+      severity: 'error',
+      from: { path: '^packages/', pathNot: [tests, `${library}store/redis/`] },
+      to: { path: `${library}store/redis/` },
+    },
     onlyIn('undici-in-server', ['undici'], [inModules(['server'])]),
     onlyIn('jose-in-access', ['jose'], [inModules(['access']), `${server}sample/`]),
     {
@@ -156,12 +165,13 @@ module.exports = {
     {
       name: 'server-uses-public-names',
       comment:
-        "packages/server imports the library as any user does: from 'mcp-sessions' and 'mcp-sessions/providers'.",
+        "packages/server imports the library as any user does: from 'mcp-sessions', 'mcp-sessions/providers' and 'mcp-sessions/redis'.",
       severity: 'error',
       from: { path: '^packages/server/', pathNot: tests },
       to: {
         path: '^packages/sessions/',
-        pathNot: '^packages/sessions/dist/(index|presets/index|testing/index)[.](d[.]ts|js)$',
+        pathNot:
+          '^packages/sessions/dist/(index|presets/index|store/redis/index|testing/index)[.](d[.]ts|js)$',
       },
     },
     {
@@ -196,10 +206,12 @@ module.exports = {
     },
     {
       name: 'declared-dependencies',
-      comment: 'What ships may import only what its own package.json lists under dependencies.',
+      comment:
+        'What ships may import only what its own package.json lists under dependencies. ioredis is an optional peer.',
       severity: 'error',
       from: { path: '^packages/[^/]+/src/', pathNot: tests },
       to: {
+        pathNot: npm('ioredis'),
         dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
         dependencyTypesNot: ['type-only'],
       },

@@ -14,6 +14,7 @@ export default defineConfig({
     alias: [
       { find: /^mcp-sessions$/, replacement: source('packages/sessions/src/index.ts') },
       { find: /^mcp-sessions\/providers$/, replacement: source('packages/sessions/src/presets/index.ts') },
+      { find: /^mcp-sessions\/redis$/, replacement: source('packages/sessions/src/store/redis/index.ts') },
       { find: /^mcp-sessions\/testing$/, replacement: source('packages/sessions/src/testing/index.ts') },
     ],
   },

@@ -1,11 +1,15 @@
-// Installs programs that tests need and npm does not have: `install-programs.mjs chromium nginx`. It runs before the
+// Installs programs that tests need and npm does not have: `install-programs.mjs chromium nginx redis-server`. It runs before the
 // tests and never fails. If a program is missing, its tests are skipped with a message, or fail if CI or
 // REQUIRE_PROGRAMS is set.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
 /** The path of each program in the Debian package of the same name. */
-const PATHS = { chromium: '/usr/bin/chromium', nginx: '/usr/sbin/nginx' };
+const PATHS = {
+  chromium: '/usr/bin/chromium',
+  nginx: '/usr/sbin/nginx',
+  'redis-server': '/usr/bin/redis-server',
+};
 
 const isMissing = (program) => !existsSync(PATHS[program]);
 const canInstall = () =>

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { clientKeyOf } from '../../packages/sessions/src/limits/client-key.js';
 import {
   attemptKeyOf,
   endedAttempt,
@@ -36,7 +37,12 @@ export function attemptOf(id: string, fields: Partial<PendingAttempt> = {}): Pen
     snapshot: { ref: `session of ${id}` as SessionRef, epoch: 0 },
     provider: 'idp',
     scopes: ['openid'],
-    source: { clientName: undefined, origin: 'local', initiator: undefined, clientKey: undefined },
+    source: {
+      clientName: 'client',
+      origin: 'remote',
+      initiator: { issuer: 'https://issuer.example', subject: 'alice' },
+      clientKey: clientKeyOf('203.0.113.1'),
+    },
     quotaKey: '',
     check: 'none',
     isDevice: false,

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { storeUnavailable } from '../errors.js';
 import { joinFields } from './fields.js';
 import { secretBuffer, wipe } from './memory.js';
 
@@ -10,7 +11,11 @@ export type KeyPurpose =
   | 'log-id'
   | 'public-id'
   | 'session-state'
-  | 'form';
+  | 'form'
+  /** Records in an engine that several nodes share. */
+  | 'records'
+  /** Names of keys in such an engine. */
+  | 'engine-name';
 
 const VERSION = 1;
 const KEY_BYTES = 32;
@@ -21,14 +26,23 @@ const FIRST_BLOCK = Uint8Array.of(1);
  * HKDF-SHA-256 (RFC 5869) over one master key: one Extract, then one Expand block (one HMAC) for every derived key.
  */
 export class KeyHierarchy {
-  readonly #pseudoRandomKey: Buffer;
+  #pseudoRandomKey: Buffer | undefined;
   readonly #purposeKeys = new Map<KeyPurpose, Buffer>();
   #isWiped = false;
 
-  /** @param masterKey 32 random bytes; wiped before the constructor returns. */
-  constructor(masterKey: Buffer) {
+  /**
+   * @param masterKey 32 random bytes; wiped before the constructor returns. Absent: every derivation throws SessionError
+   * `store_unavailable` until {@link adopt}
+   */
+  constructor(masterKey?: Buffer) {
+    if (masterKey) this.adopt(masterKey);
+  }
+
+  /** Replaces the master key. What was derived from the one before is void. @param masterKey as in the constructor */
+  adopt(masterKey: Buffer): void {
     if (masterKey.length !== KEY_BYTES) throw new RangeError('The master key must have 32 bytes.');
-    this.#pseudoRandomKey = digest(createHmac('sha256', EXTRACT_SALT).update(masterKey));
+    this.#forget();
+    if (!this.#isWiped) this.#pseudoRandomKey = digest(createHmac('sha256', EXTRACT_SALT).update(masterKey));
     wipe(masterKey);
   }
 
@@ -38,6 +52,7 @@ export class KeyHierarchy {
    */
   derive(purpose: KeyPurpose, ...info: readonly (string | number | Uint8Array)[]): Buffer {
     if (this.#isWiped) throw new Error('The keys of this server have been destroyed: it is closed.');
+    if (!this.#pseudoRandomKey) throw storeUnavailable(undefined);
     const hmac = createHmac('sha256', this.#pseudoRandomKey);
     const joined = joinFields(VERSION, purpose, ...info);
     try {
@@ -70,7 +85,12 @@ export class KeyHierarchy {
   /** Destroys every key. Nothing that was sealed can be opened again. */
   wipe(): void {
     this.#isWiped = true;
-    wipe(this.#pseudoRandomKey);
+    this.#forget();
+  }
+
+  #forget(): void {
+    if (this.#pseudoRandomKey) wipe(this.#pseudoRandomKey);
+    this.#pseudoRandomKey = undefined;
     for (const key of this.#purposeKeys.values()) wipe(key);
     this.#purposeKeys.clear();
   }

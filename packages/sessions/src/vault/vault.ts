@@ -11,7 +11,7 @@ const TAG_BYTES = 16;
 const SALT_BYTES = 32;
 const HEADER_BYTES = 1 + IV_BYTES;
 
-/** The maximum size of a plaintext. Tokens are much smaller. */
+/** The maximum size of a plaintext, unless the caller sets another one. Tokens are much smaller. */
 const MAX_PLAINTEXT_BYTES = 64 * 1024;
 
 /** The place that a record belongs to. It opens in no other place. */
@@ -41,18 +41,25 @@ export class Vault {
   readonly #keys: KeyHierarchy;
   readonly #random: RandomSource;
   readonly #purpose: KeyPurpose;
+  readonly #maxBytes: number;
 
-  constructor(keys: KeyHierarchy, random: RandomSource, purpose: KeyPurpose = 'tokens') {
+  constructor(
+    keys: KeyHierarchy,
+    random: RandomSource,
+    purpose: KeyPurpose = 'tokens',
+    maxBytes: number = MAX_PLAINTEXT_BYTES,
+  ) {
     this.#keys = keys;
     this.#random = random;
     this.#purpose = purpose;
+    this.#maxBytes = maxBytes;
   }
 
-  /** Seals `plaintext` and wipes it. @throws RangeError if it is larger than 64 KiB */
+  /** Seals `plaintext` and wipes it. @throws RangeError if it is larger than `maxBytes` */
   seal(plaintext: Buffer, context: SealContext): SealedRecord {
-    if (plaintext.length > MAX_PLAINTEXT_BYTES) {
+    if (plaintext.length > this.#maxBytes) {
       wipe(plaintext);
-      throw new RangeError('A sealed record holds at most 64 KiB.');
+      throw new RangeError(`A sealed record holds at most ${this.#maxBytes / 1024} KiB.`);
     }
     const salt = this.#random(SALT_BYTES);
     const iv = this.#random(IV_BYTES);

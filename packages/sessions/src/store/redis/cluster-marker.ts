@@ -1,0 +1,83 @@
+import { SessionError } from '../../errors.js';
+import type { KeyHierarchy } from '../../vault/key-hierarchy.js';
+import type { KeyRing } from '../../vault/key-ring.js';
+import type { RandomSource } from '../../vault/random.js';
+import type { Engine } from './engine.js';
+import { bytesIn } from './replies.js';
+import type { Script } from './script.js';
+
+/** The secret of a cluster, which only its master keys open. */
+const PLACE = { kind: 'cluster', name: 'root 1' };
+
+/** Keeps a value unless there is one. Argument: the value. Answers the one that is kept. */
+const keepMarker: Script = {
+  name: 'keep-marker',
+  lua: `
+redis.call('SET', P .. 'cluster', ARGV[2], 'NX')
+return redis.call('GET', P .. 'cluster')
+`,
+};
+
+/** Replaces a value that is unchanged. Arguments: the value before, the value after. */
+const replaceMarker: Script = {
+  name: 'replace-marker',
+  lua: `
+if redis.call('GET', P .. 'cluster') == ARGV[2] then redis.call('SET', P .. 'cluster', ARGV[3]) end
+return 1
+`,
+};
+
+export interface ClusterMarkerOptions {
+  readonly ring: KeyRing;
+  readonly keys: KeyHierarchy;
+  readonly random: RandomSource;
+}
+
+/**
+ * The secret that all nodes derive their keys from: 32 random bytes of the first node, in the engine under the master
+ * key only. It stays when the master key changes, so that references and sealed tokens do.
+ */
+export class ClusterMarker {
+  readonly #options: ClusterMarkerOptions;
+  #known: Buffer | undefined;
+
+  constructor(options: ClusterMarkerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Reads the secret, or makes it. If it is another one than before, the engine was emptied meanwhile.
+   * @throws SessionError `configuration` if no master key opens it, `store_unavailable`
+   */
+  async adopt(engine: Engine): Promise<void> {
+    const { ring, keys, random } = this.#options;
+    const own = Buffer.concat([this.#known ?? random(32)]);
+    const kept = bytesIn(await engine.run(keepMarker, [ring.seal(own, PLACE)]));
+    const root = this.#open(kept);
+    if (this.#known && root.equals(this.#known)) root.fill(0);
+    else {
+      this.#known = Buffer.concat([root]);
+      keys.adopt(root);
+    }
+    if (ring.isNewest(kept)) return;
+    const sealed = ring.seal(Buffer.concat([this.#known]), PLACE);
+    await engine.run(replaceMarker, [kept, sealed]);
+  }
+
+  /** Overwrites the secret. */
+  wipe(): void {
+    this.#known?.fill(0);
+  }
+
+  #open(sealed: Buffer): Buffer {
+    try {
+      return this.#options.ring.open(sealed, PLACE);
+    } catch (cause) {
+      throw new SessionError(
+        'configuration',
+        'The engine belongs to other master keys: none of `keys` opens its marker. Use the keys of the other nodes, or another `namespace`.',
+        { cause },
+      );
+    }
+  }
+}

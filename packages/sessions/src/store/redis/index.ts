@@ -1,0 +1,7 @@
+/**
+ * Sessions that several processes share: {@link redisCluster} is the option `cluster` of `createSessions`.
+ *
+ * @module mcp-sessions/redis
+ */
+export type { Cluster } from '../cluster.js';
+export { type RedisClusterOptions, redisCluster } from './redis-cluster.js';

@@ -1,0 +1,222 @@
+import type { Redis } from 'ioredis';
+import { SessionError, storeUnavailable } from '../../errors.js';
+import { systemClock } from '../../time/clock.js';
+import { KeyHierarchy } from '../../vault/key-hierarchy.js';
+import type { KeyRing } from '../../vault/key-ring.js';
+import type { ClusterNode, JoinOptions } from '../cluster.js';
+import type { CreatePorts } from '../ports.js';
+import { ClusterMarker } from './cluster-marker.js';
+import { connectionTo, type EngineAddress, replicaOf } from './connections.js';
+import { Engine } from './engine.js';
+import { checkPrimary, checkReplica } from './engine-checks.js';
+import { EngineClock } from './engine-clock.js';
+import { RedisAttemptStore } from './redis-attempt-store.js';
+import { RedisMessages } from './redis-messages.js';
+import { RedisOneTimeStore } from './redis-one-time-store.js';
+import { RedisRates } from './redis-rates.js';
+import { RedisSessionStore } from './redis-session-store.js';
+import { SealedValues } from './sealed-values.js';
+
+export interface RedisNodeOptions extends JoinOptions {
+  readonly address: EngineAddress;
+  readonly ring: KeyRing;
+  readonly prefix: string;
+  readonly allowPersistence: boolean;
+  /** As that of `Engine`. */
+  readonly deadlineMs?: number | undefined;
+}
+
+/** The time between two checks of the engine's settings. */
+const CHECK_MS = 60_000;
+/** The time between two looks at the engine's clock: a quartz drifts by less than a millisecond meanwhile. */
+const CLOCK_MS = 10_000;
+/** The number of looks for one with a short round trip. */
+const MAX_LOOKS = 5;
+/** The time between two attempts to use an engine that was refused or did not answer. */
+const RETRY_MS = 1000;
+/** How long a server waits for the engine when it begins to listen, as a number of looks. */
+const MAX_WAITS = 40;
+const WAIT_MS = 250;
+
+/** One node of an engine: its connections, whether it may be used, and the stores on it. */
+export class RedisNode implements ClusterNode {
+  readonly clock: EngineClock = new EngineClock();
+  readonly keys: KeyHierarchy = new KeyHierarchy();
+  readonly #options: RedisNodeOptions;
+  readonly #commands: Redis;
+  readonly #subscriber: Redis;
+  readonly #marker: ClusterMarker;
+  readonly #values: SealedValues;
+  readonly #engine: Engine;
+  /** For the checks, while the stores may not use the engine. */
+  readonly #unchecked: Engine;
+  #problem: unknown = new Error('The engine has not been reached yet.');
+  /** Whether the clock has followed the engine since the connection. Another engine may be behind the next one. */
+  #isClockKnown = false;
+  #isClosed = false;
+  #first: Promise<void> | undefined;
+  #checking: Promise<void> | undefined;
+  #cancelTimer: () => void = () => undefined;
+
+  constructor(options: RedisNodeOptions) {
+    this.#options = options;
+    const { address, ring, random, prefix, deadlineMs } = options;
+    this.#commands = connectionTo(address);
+    this.#subscriber = connectionTo(address);
+    this.#marker = new ClusterMarker({ ring, random, keys: this.keys });
+    this.#values = new SealedValues(ring, this.keys);
+    const engine = { commands: this.#commands, clock: this.clock, prefix, deadlineMs };
+    this.#engine = new Engine({ ...engine, isUsable: () => this.isReady });
+    this.#unchecked = new Engine(engine);
+    for (const connection of [this.#commands, this.#subscriber]) {
+      // Errors are followed by `close`.
+      connection.on('error', () => undefined);
+      connection.connect().catch(() => undefined);
+    }
+    this.#commands.on('ready', () => void this.#check());
+    this.#commands.on('close', () => {
+      this.#isClockKnown = false;
+      this.#unusable(new Error('The connection to the engine was lost.'));
+    });
+  }
+
+  get isReady(): boolean {
+    return this.#problem === undefined && !this.#isClosed;
+  }
+
+  readonly createPorts: CreatePorts = ({ isPresent }) => {
+    const { prefix, random } = this.#options;
+    const [engine, values] = [this.#engine, this.#values];
+    return {
+      sessions: new RedisSessionStore({ engine, values, isPresent }),
+      attempts: new RedisAttemptStore({ engine, values }),
+      oneTime: new RedisOneTimeStore({ engine, values }),
+      rates: new RedisRates({ engine, values }),
+      messages: new RedisMessages({
+        commands: this.#commands,
+        subscriber: this.#subscriber,
+        values,
+        prefix,
+        random,
+      }),
+      outlivesProcess: true,
+    };
+  };
+
+  ready(): Promise<void> {
+    this.#first ??= this.#awaitFirst();
+    return this.#first;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelTimer();
+    await this.#checking;
+    this.#commands.disconnect();
+    this.#subscriber.disconnect();
+    this.#marker.wipe();
+    this.#options.ring.wipe();
+  }
+
+  async #awaitFirst(): Promise<void> {
+    for (let waits = 0; waits < MAX_WAITS; waits++) {
+      await this.#checking;
+      if (this.isReady) return;
+      if (isRefusal(this.#problem)) throw this.#problem;
+      await new Promise<void>((resolve) => {
+        setTimeout(resolve, WAIT_MS);
+      });
+    }
+    throw storeUnavailable(this.#problem);
+  }
+
+  /** Checks the engine, one check at a time, and again later. */
+  #check(): Promise<void> {
+    this.#checking ??= this.#checked().finally(() => {
+      this.#checking = undefined;
+    });
+    return this.#checking;
+  }
+
+  async #checked(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#cancelTimer();
+    try {
+      await this.#followClock();
+      await this.#checkSettings();
+      await this.#marker.adopt(this.#unchecked);
+      this.#usable();
+      this.#after(CLOCK_MS, () => this.#look(CHECK_MS - CLOCK_MS));
+    } catch (error) {
+      this.#unusable(error);
+      this.#after(RETRY_MS, () => void this.#check());
+    }
+  }
+
+  /** Looks at the clock from time to time, until the next check. */
+  #look(leftMs: number): void {
+    if (leftMs <= 0) return void this.#check();
+    this.#followClock().then(
+      () => this.#after(CLOCK_MS, () => this.#look(leftMs - CLOCK_MS)),
+      () => this.#check(),
+    );
+  }
+
+  #after(delayMs: number, run: () => void): void {
+    this.#cancelTimer();
+    if (this.#isClosed || this.#commands.status !== 'ready') return;
+    this.#cancelTimer = systemClock.after(delayMs, run);
+  }
+
+  async #followClock(): Promise<void> {
+    for (let look = 0; look < MAX_LOOKS; look++) {
+      const sentAtMs = this.clock.localNow();
+      const [seconds, microseconds] = await this.#commands.time();
+      const engineMs = Number(seconds) * 1000 + Number(microseconds) / 1000;
+      const isPrecise = this.clock.set({ sentAtMs, engineMs, receivedAtMs: this.clock.localNow() });
+      this.#isClockKnown ||= isPrecise;
+      if (isPrecise) return;
+    }
+    // The clock of this process goes on meanwhile.
+    if (!this.#isClockKnown) throw new Error('The engine answers too slowly for its clock to be followed.');
+  }
+
+  async #checkSettings(): Promise<void> {
+    const { allowPersistence, report } = this.#options;
+    const { host = 'localhost', port } = this.#commands.options;
+    const primary = { name: `${host}:${port}`, commands: this.#commands };
+    const { replicas, warnings } = await checkPrimary(primary, allowPersistence);
+    if (!this.isReady) for (const warning of warnings) report('warn', warning);
+    if (!allowPersistence) for (const address of replicas) await this.#checkReplica(address);
+  }
+
+  async #checkReplica(address: { readonly host: string; readonly port: number }): Promise<void> {
+    const replica = replicaOf(this.#commands, address);
+    replica.on('error', () => undefined);
+    try {
+      await replica.connect();
+      await checkReplica({ name: `${address.host}:${address.port}`, commands: replica });
+    } finally {
+      replica.disconnect();
+    }
+  }
+
+  #usable(): void {
+    if (this.#problem === undefined) return;
+    this.#problem = undefined;
+    this.#options.report('info', 'The engine is used.');
+  }
+
+  #unusable(problem: unknown): void {
+    const isNews = this.#problem === undefined || (isRefusal(problem) && !isRefusal(this.#problem));
+    this.#problem = problem;
+    if (this.#isClosed || !isNews) return;
+    const why = problem instanceof Error ? problem.message : String(problem);
+    this.#options.report('error', `The engine is not used, and requests get 503. ${why}`);
+  }
+}
+
+/** Whether the operator has to change something. */
+function isRefusal(problem: unknown): problem is SessionError {
+  return problem instanceof SessionError && problem.code === 'configuration';
+}

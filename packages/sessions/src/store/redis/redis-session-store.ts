@@ -1,0 +1,149 @@
+import { storeUnavailable } from '../../errors.js';
+import type { SessionRef } from '../../session/ids.js';
+import { type IndexKey, indexKeysOf } from '../../session/session-index.js';
+import { type EndReason, isSignedIn, type SessionRecord } from '../../session/session-record.js';
+import type { Insertion, InsertLimits, SessionStore } from '../../session/session-store.js';
+import { pollDue } from './due-polling.js';
+import type { Engine, Reply } from './engine.js';
+import { bytesIn, isAbsent, listOf, numberIn, textIn } from './replies.js';
+import { insertSession } from './scripts/insert-session.js';
+import { replaceSession } from './scripts/replace-session.js';
+import { END_REASONS } from './scripts/session-keys.js';
+import { dueSessions, endReason, postponeSession, refsOfIndex, takeSession } from './scripts/sessions.js';
+import { visitSession } from './scripts/visit-session.js';
+import type { SealedValues } from './sealed-values.js';
+
+export interface RedisSessionStoreOptions {
+  readonly engine: Engine;
+  readonly values: SealedValues;
+  /** Whether the client of a session is present at this node. */
+  readonly isPresent: (ref: SessionRef) => boolean;
+}
+
+/** More answers than this ask about clients only while their sessions change all the time. */
+const MAX_QUESTIONS = 100;
+
+/** Keeps sessions in an engine that several nodes share. The clients that are present at other nodes visit. */
+export class RedisSessionStore implements SessionStore {
+  readonly #options: RedisSessionStoreOptions;
+
+  constructor(options: RedisSessionStoreOptions) {
+    this.#options = options;
+  }
+
+  async insert(record: SessionRecord, limits: InsertLimits): Promise<Insertion> {
+    const { engine, isPresent } = this.#options;
+    const { maxSessions, maxAnonymous, share } = limits;
+    const fields = [record.ref, ...this.#fieldsOf(record), maxSessions, maxAnonymous];
+    const shareFields = [share?.max ?? '', share?.minIdleMs ?? 0];
+    const absent = new Set<SessionRef>();
+    const present = new Set<SessionRef>();
+    for (let question = 0; question < MAX_QUESTIONS; question++) {
+      const clients = [absent.size, ...absent, ...present];
+      const reply = await engine.run(insertSession, [...fields, ...shareFields, ...clients]);
+      const [kind, ...rest] = listOf(reply);
+      if (textIn(kind) !== 'ask') return this.#insertionOf(textIn(kind), rest);
+      for (const ref of rest.map(refIn)) (isPresent(ref) ? present : absent).add(ref);
+    }
+    throw storeUnavailable(new Error('The sessions of the share have changed all the time.'));
+  }
+
+  async get(ref: SessionRef): Promise<SessionRecord | undefined> {
+    return this.#recordOf(ref, await this.#options.engine.read('HMGET', `s:${ref}`, 'v', 'q', 'd', 'r'));
+  }
+
+  async visit(ref: SessionRef, atMs: number, quietMs: number): Promise<SessionRecord | undefined> {
+    return this.#recordOf(ref, await this.#options.engine.run(visitSession, [ref, atMs, quietMs]));
+  }
+
+  async replace(next: SessionRecord, ifVersion: number): Promise<boolean> {
+    const args = [next.ref, ifVersion, ...this.#fieldsOf(next)];
+    return (await this.#options.engine.run(replaceSession, args)) === 1;
+  }
+
+  async take(ref: SessionRef, reason: EndReason): Promise<SessionRecord | undefined> {
+    const reply = await this.#options.engine.run(takeSession, [ref, END_REASONS.indexOf(reason)]);
+    return isAbsent(reply) ? undefined : this.#removedRecordOf(reply);
+  }
+
+  async endReasonOf(ref: SessionRef): Promise<EndReason | undefined> {
+    const reply = await this.#options.engine.run(endReason, [ref]);
+    return isAbsent(reply) ? undefined : END_REASONS[numberIn(reply)];
+  }
+
+  async refsOf(key: IndexKey): Promise<readonly SessionRef[]> {
+    const { engine, values } = this.#options;
+    return listOf(await engine.run(refsOfIndex, [values.nameOf('index', key)])).map(refIn);
+  }
+
+  async refs(): Promise<readonly SessionRef[]> {
+    return listOf(await this.#options.engine.read('SMEMBERS', 'refs')).map(refIn);
+  }
+
+  async postpone(ref: SessionRef, atMs: number): Promise<void> {
+    await this.#options.engine.run(postponeSession, [ref, atMs]);
+  }
+
+  consumeDue(run: (ref: SessionRef) => void): () => void {
+    return pollDue(this.#options.engine, dueSessions, (ref) => run(ref as SessionRef));
+  }
+
+  /** The arguments of a script from the version to the index keys. */
+  #fieldsOf(record: SessionRecord): (string | number | Buffer)[] {
+    const { values } = this.#options;
+    const { ref, version, lastRequestAtMs, dueAtMs, ...kept } = record;
+    return [
+      version,
+      lastRequestAtMs,
+      dueAtMs,
+      values.seal('session', ref, kept),
+      groupOf(record),
+      values.nameOf('share', record.quotaKey),
+      indexKeysOf(record)
+        .map((key) => values.nameOf('index', key))
+        .join(' '),
+    ];
+  }
+
+  #insertionOf(kind: string, rest: readonly Reply[]): Insertion {
+    switch (kind) {
+      case 'inserted':
+        return { kind, evicted: rest.map((removed) => this.#removedRecordOf(removed)) };
+      case 'share_full':
+        return { kind, waitMs: numberIn(rest[0]) };
+      case 'exists':
+      case 'full':
+        return { kind };
+      default:
+        throw storeUnavailable(new TypeError('The engine has answered an unknown kind of insertion.'));
+    }
+  }
+
+  #removedRecordOf(reply: Reply): SessionRecord {
+    const [ref, ...fields] = listOf(reply);
+    const record = this.#recordOf(refIn(ref), fields);
+    if (record) return record;
+    throw storeUnavailable(new TypeError('The engine has answered no record.'));
+  }
+
+  #recordOf(ref: SessionRef, reply: Reply): SessionRecord | undefined {
+    if (isAbsent(reply)) return undefined;
+    const [version, lastRequestAtMs, dueAtMs, sealed] = listOf(reply);
+    if (isAbsent(version)) return undefined;
+    // Only this class seals sessions.
+    const kept = this.#options.values.open('session', ref, bytesIn(sealed)) as SessionRecord;
+    const numbers = [version, lastRequestAtMs, dueAtMs].map(numberIn) as [number, number, number];
+    return { ...kept, ref, version: numbers[0], lastRequestAtMs: numbers[1], dueAtMs: numbers[2] };
+  }
+}
+
+/** The group whose shares a session counts in; empty with a login. */
+function groupOf(record: SessionRecord): 'a' | 'c' | '' {
+  if (record.kind === 'owned-connection') return 'c';
+  return isSignedIn(record) ? '' : 'a';
+}
+
+function refIn(reply: Reply): SessionRef {
+  // Only references are stored as such.
+  return textIn(reply) as SessionRef;
+}

@@ -1,0 +1,24 @@
+import type { Script } from '../script.js';
+import { SESSION_KEYS } from './session-keys.js';
+
+/**
+ * Reads a session and notes a request. Arguments: reference, time of the request, and the time without a request after
+ * which it is not noted. Answers version, last request, due time and sealed record.
+ */
+export const visitSession: Script = {
+  name: 'visit-session',
+  lua: `${SESSION_KEYS}
+local ref = ARGV[2]
+local f = redis.call('HMGET', sessionKey(ref), 'v', 'q', 'd', 'r', 'g', 'k')
+if not f[1] then return nil end
+local q = f[2]
+if tonumber(ARGV[3]) - tonumber(q) < tonumber(ARGV[4]) then
+  enter(ref, f[5], f[6])
+  if tonumber(ARGV[3]) > tonumber(q) then
+    q = ARGV[3]
+    redis.call('HSET', sessionKey(ref), 'q', q)
+  end
+end
+return { f[1], q, f[3], f[4] }
+`,
+};

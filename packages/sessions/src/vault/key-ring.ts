@@ -1,0 +1,87 @@
+import { SessionError } from '../errors.js';
+import { KeyHierarchy } from './key-hierarchy.js';
+import type { RandomSource } from './random.js';
+import { Vault } from './vault.js';
+
+/** A master key with its id, which stands in what it has sealed. */
+export interface MasterKey {
+  /** At most 255 bytes. */
+  readonly id: string;
+  /** 32 random bytes; wiped by the key ring. */
+  readonly bytes: Buffer;
+}
+
+/** The place that a sealed value belongs to. It opens in no other place. */
+export interface SealedPlace {
+  readonly kind: string;
+  readonly name: string;
+}
+
+const SALT_BYTES = 32;
+/** A record has several token sets, of 64 KiB at most each, and a state. */
+const MAX_VALUE_BYTES = 1024 * 1024;
+
+/**
+ * Seals values under the newest of several master keys, and opens those that any of them has sealed. A sealed value is
+ * length of the key id ‖ key id ‖ salt ‖ what `Vault` returns.
+ */
+export class KeyRing {
+  readonly #hierarchies: readonly KeyHierarchy[];
+  readonly #newestId: Buffer;
+  readonly #newest: Vault;
+  readonly #byId: ReadonlyMap<string, Vault>;
+
+  /** @param keys the newest first */
+  constructor(keys: readonly [MasterKey, ...MasterKey[]], random: RandomSource) {
+    const vaults = keys.map(({ id, bytes }) => {
+      const hierarchy = new KeyHierarchy(bytes);
+      return { id, hierarchy, vault: new Vault(hierarchy, random, 'records', MAX_VALUE_BYTES) };
+    });
+    this.#hierarchies = vaults.map(({ hierarchy }) => hierarchy);
+    this.#byId = new Map(vaults.map(({ id, vault }) => [id, vault]));
+    this.#newestId = Buffer.from(keys[0].id);
+    this.#newest = this.#vaultOf(keys[0].id);
+  }
+
+  /** Seals a plaintext and wipes it. @throws RangeError if it is larger than 1 MiB */
+  seal(plaintext: Buffer, place: SealedPlace): Buffer {
+    const { salt, bytes } = this.#newest.seal(plaintext, contextOf(place));
+    const id = this.#newestId;
+    return Buffer.concat([Uint8Array.of(id.length), id, salt, bytes]);
+  }
+
+  /**
+   * Opens a sealed value. The caller wipes the plaintext.
+   * @throws SessionError `sealed_record_invalid` if the value or its place has changed, or its key is not in the ring
+   */
+  open(sealed: Buffer, place: SealedPlace): Buffer {
+    const saltAt = 1 + (sealed[0] ?? 0);
+    const bytesAt = saltAt + SALT_BYTES;
+    const vault = this.#vaultOf(sealed.toString('utf8', 1, saltAt));
+    const record = { salt: sealed.subarray(saltAt, bytesAt), bytes: sealed.subarray(bytesAt) };
+    return vault.open(record, contextOf(place));
+  }
+
+  /** Whether the newest key has sealed a value. */
+  isNewest(sealed: Buffer): boolean {
+    return sealed.subarray(1, 1 + (sealed[0] ?? 0)).equals(this.#newestId);
+  }
+
+  /** Destroys all keys. */
+  wipe(): void {
+    for (const hierarchy of this.#hierarchies) hierarchy.wipe();
+  }
+
+  #vaultOf(id: string): Vault {
+    const vault = this.#byId.get(id);
+    if (vault) return vault;
+    throw new SessionError(
+      'sealed_record_invalid',
+      'The key of a sealed value is not among the master keys. Add the key that the other nodes use.',
+    );
+  }
+}
+
+function contextOf({ kind, name }: SealedPlace) {
+  return { sessionRef: name, owner: kind, provider: '', generation: 0 };
+}

@@ -1,0 +1,76 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { end, own } from './child-processes.js';
+import type { Program } from './installed-program.js';
+
+export const REDIS: Program = { path: '/usr/bin/redis-server', debianPackage: 'redis-server' };
+
+/** A redis-server that keeps nothing on disk. */
+export interface RedisServer {
+  readonly port: number;
+  readonly url: string;
+  /** Stops or continues its process, or ends it. */
+  readonly kill: (signal: NodeJS.Signals) => void;
+  readonly stop: () => Promise<void>;
+}
+
+const SETTINGS = [
+  '--save',
+  '',
+  '--appendonly',
+  'no',
+  '--repl-diskless-sync',
+  'yes',
+  '--repl-diskless-load',
+  'swapdb',
+];
+
+/** Starts a redis-server on loopback, and waits until it accepts connections. */
+export async function startRedis(options: readonly string[] = [], port?: number): Promise<RedisServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'redis-'));
+  const chosen = port ?? (await freePort());
+  const network = [
+    '--port',
+    String(chosen),
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    folder,
+    '--maxmemory-policy',
+    'noeviction',
+  ];
+  const child = own(
+    spawn(REDIS.path, [...network, ...SETTINGS, ...options], { stdio: ['ignore', 'pipe', 'inherit'] }),
+  );
+  let output = '';
+  for await (const chunk of child.stdout) {
+    output += String(chunk);
+    if (output.includes('Ready to accept connections')) break;
+  }
+  if (!output.includes('Ready to accept connections'))
+    throw new Error(`redis-server did not start:\n${output}`);
+  child.stdout.resume();
+  return {
+    port: chosen,
+    url: `redis://127.0.0.1:${chosen}`,
+    kill: (signal) => void child.kill(signal),
+    async stop() {
+      await end(child, 'SIGKILL');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (typeof address !== 'object' || address === null) throw new Error('The server has no port.');
+  return address.port;
+}
