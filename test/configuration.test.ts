@@ -37,6 +37,7 @@ const OPTIONS: Record<keyof Options, true> = {
   trustedProxies: true,
   lifetimes: true,
   limits: true,
+  cluster: true,
   logger: true,
   allowDebugging: true,
   runtime: true,

@@ -16,6 +16,8 @@ import { FREE_PORTS, runServer, type ServerOptions, startServer } from '../suppo
 const RECORDER = new URL('../support/record-loaded-modules.mjs', import.meta.url).href;
 /** Modules of the embedded provider and API, and their dependencies. */
 const EMBEDDED = /packages\/server\/dist\/sample\/|node_modules\/(oidc-provider|koa)\//;
+/** Modules of an engine that several servers share. */
+const ENGINE = /store\/redis\/|node_modules\/ioredis\//;
 
 let folder: string;
 
@@ -96,6 +98,7 @@ describe('the server with a provider from the environment', () => {
     const modules = await modulesLoadedBy(options, useOnce);
     expect(modules).toContainEqual(expect.stringContaining('packages/server/dist/main.js'));
     expect(modules).toContainEqual(expect.stringContaining('test/support/notes-tools.mjs'));
+    expect(modules.filter((url) => ENGINE.test(url))).toEqual([]);
     expect(modules.filter((url) => EMBEDDED.test(url))).toEqual([]);
     // Shows that the recorder works.
     const embedded = (await modulesLoadedBy({ flags: FREE_PORTS }, useOnce)).filter((url) =>

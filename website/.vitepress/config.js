@@ -32,6 +32,7 @@ const guides = [
       { text: 'Providers', link: '/providers' },
       { text: 'Testing with providers', link: '/testing' },
       { text: 'Deployment', link: '/deployment' },
+      { text: 'Several servers', link: '/cluster' },
       { text: 'Migrating', link: '/migrating' },
     ],
   },
@@ -90,7 +91,7 @@ export default defineConfig({
         text: 'Guides',
         link: '/getting-started',
         activeMatch:
-          '^/(getting-started|tools|login|sessions|configuration|providers|testing|deployment|migrating)',
+          '^/(getting-started|tools|login|sessions|configuration|providers|testing|deployment|cluster|migrating)',
       },
       { text: 'API', link: '/api/', activeMatch: '^/api/' },
       { text: 'Security', link: '/threat-model', activeMatch: '^/(threat-model|security|memory)' },

@@ -1,6 +1,7 @@
 import type { AccessOptions, Lifetimes, Limits, ProviderOptions } from 'mcp-sessions';
 import { parseAccess } from './access-environment.js';
 import { type BrandingSettings, parseBranding } from './branding.js';
+import { type ClusterSettings, parseCluster } from './cluster-environment.js';
 import { ConfigurationError } from './configuration-error.js';
 import { type Flags, type LogLevel, parseFlags } from './flags.js';
 import { type OperatorProvider, parseEnvironment } from './provider-environment.js';
@@ -10,6 +11,7 @@ import { type Allowed, parseAllowed, parseLimits } from './server-environment.js
 export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
+  | { readonly kind: 'keygen' }
   | { readonly kind: 'check'; readonly configuration: CheckConfiguration }
   | { readonly kind: 'serve'; readonly configuration: Configuration };
 
@@ -39,6 +41,8 @@ export interface Configuration {
   readonly allowed: Allowed;
   /** The name and the logo on the pages of a login. */
   readonly branding: BrandingSettings;
+  /** The engine that this server shares with others. Absent: it is alone. */
+  readonly cluster: ClusterSettings | undefined;
   /** The path of the tools module, relative to the working directory. */
   readonly toolsModule: string | undefined;
   /** The provider that users log in at: the operator's, or the embedded one. */
@@ -103,6 +107,7 @@ export interface OperatorUpstream extends OperatorProvider {
  */
 export function parseCommand(argv: readonly string[], environment: NodeJS.ProcessEnv): Command {
   const [first, ...rest] = argv;
+  if (first === KEYGEN) return { kind: 'keygen' };
   const isCheck = first === CHECK;
   const flags = parseFlags(isCheck ? rest : argv);
   if (flags.help) return { kind: 'help' };
@@ -131,10 +136,29 @@ export function parseCommand(argv: readonly string[], environment: NodeJS.Proces
       dispatch: flags.dispatch,
       allowed: parseAllowed(environment, upstream.kind === 'sample' && transport.kind === 'http'),
       branding: parseBranding(environment),
+      cluster: clusterOf(environment, transport, upstream),
       toolsModule: flags.tools,
       upstream,
     },
   };
+}
+
+/** The command that prints a new master key. */
+const KEYGEN = 'keygen';
+
+/** The engine of a server that can have one. */
+function clusterOf(
+  environment: NodeJS.ProcessEnv,
+  transport: Configuration['transport'],
+  upstream: Configuration['upstream'],
+): ClusterSettings | undefined {
+  const cluster = parseCluster(environment);
+  if (!cluster || (transport.kind === 'http' && upstream.kind === 'operator')) return cluster;
+  throw new ConfigurationError(
+    transport.kind === 'stdio'
+      ? 'With --stdio, there is one client, and no server to share its session with. Unset MCP_SESSIONS_REDIS_URL and MCP_SESSIONS_REDIS_SENTINELS.'
+      : 'Each server has an embedded identity provider of its own, so servers cannot share its logins. Set MCP_SESSIONS_ISSUER or MCP_SESSIONS_PROVIDER to use a real one.',
+  );
 }
 
 /** The command that checks the provider. */

@@ -4,6 +4,7 @@ import { SessionError } from 'mcp-sessions';
 import { announcement } from './announcement.js';
 import { packageVersion } from './backend.js';
 import { checkProviders } from './check.js';
+import { newMasterKey } from './cluster-environment.js';
 import {
   CHECK,
   type Configuration,
@@ -25,6 +26,9 @@ async function main(): Promise<void> {
       return;
     case 'version':
       process.stdout.write(`${packageVersion()}\n`);
+      return;
+    case 'keygen':
+      process.stdout.write(`${newMasterKey()}\n`);
       return;
     case 'check': {
       const { columns } = process.stdout;

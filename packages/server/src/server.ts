@@ -1,4 +1,11 @@
-import { type Branding, type CloseOptions, createSessions, type Logger, type Sessions } from 'mcp-sessions';
+import {
+  type Branding,
+  type CloseOptions,
+  createSessions,
+  type Logger,
+  type Sessions,
+  type SessionsOptions,
+} from 'mcp-sessions';
 import { destination, pino } from 'pino';
 import { type Backend, operatorBackend } from './backend.js';
 import { loadBranding } from './branding.js';
@@ -41,7 +48,8 @@ export async function startServer(
   const branding = await loadBranding(configuration.branding);
   const backend = await startBackend(configuration);
   try {
-    const { sessions, warnAboutProviders } = createServer(configuration, branding, backend);
+    const cluster = await loadCluster(configuration);
+    const { sessions, warnAboutProviders } = createServer(configuration, branding, backend, cluster);
     const { url } = await sessions.listen({ host, port, keepAliveMs });
     backend.onListening?.(url);
     warnAboutProviders();
@@ -88,6 +96,7 @@ function createServer(
   { transport, lifetimes, limits, elicitation, dispatch, allowed, logLevel, allowDebugging }: Configuration,
   branding: Branding,
   { api: _, close: __, onListening: ___, provider: providers, ...options }: Backend,
+  cluster?: SessionsOptions['cluster'],
 ): { sessions: Sessions; warnAboutProviders: () => void } {
   // Synchronous, so that no entry is lost when the process exits.
   const output = pino({ level: logLevel }, destination({ dest: STDERR, sync: true }));
@@ -104,6 +113,7 @@ function createServer(
     lifetimes: { ...(transport.kind === 'stdio' && { shutdownDrainMs: STDIO_DRAIN_MS }), ...lifetimes },
     logger,
     allowDebugging,
+    cluster,
   });
   return { sessions, warnAboutProviders: () => void warnAboutProviders(sessions, logger) };
 }
@@ -119,6 +129,13 @@ async function warnAboutProviders(sessions: Sessions, logger: Logger): Promise<v
       logger.warn(entry, `The check of the provider failed: ${found}. ${whatToDo}`.trimEnd());
     }
   }
+}
+
+async function loadCluster({ cluster }: Configuration): Promise<SessionsOptions['cluster']> {
+  if (!cluster) return undefined;
+  // Imported here, so that a server without an engine loads nothing of it.
+  const { redisCluster } = await import('mcp-sessions/redis');
+  return redisCluster(cluster);
 }
 
 async function startBackend({ upstream, toolsModule }: Configuration): Promise<Backend> {

@@ -44,6 +44,8 @@ const OPTIONS: readonly (readonly [option: string, ofCommand: string])[] = [
   ['`access: { issuer }`', '--access bearer'],
   ["`access: 'open-to-network'`", '--access open-to-network'],
   ['`publicUrl`', `${PREFIX}PUBLIC_URL`],
+  ['`keys`', `${PREFIX}MASTER_KEYS_FILE`],
+  ['`namespace`', `${PREFIX}REDIS_NAMESPACE`],
   ['`trustedProxies`', `${PREFIX}TRUSTED_PROXIES`],
 ];
 

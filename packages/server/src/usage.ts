@@ -3,9 +3,11 @@ import { LOG_LEVELS } from './flags.js';
 /** The text of `--help`. */
 export const USAGE: string = `Usage: mcp-sessions-server [options]
        mcp-sessions-server check [--json] [options]
+       mcp-sessions-server keygen
 
 Serves MCP. Every client that connects logs in as its own user. With check: contacts your provider without a
 user, prints what is right and what to change, and exits with 0, 1 (a check failed) or 2 (wrong settings).
+With keygen: prints a new master key.
 
   --stdio                        serve the client that starts this process, over stdin and stdout;
                                  every process has its own session
@@ -62,6 +64,18 @@ Environment variables for a real identity provider (--tools is required then):
   MCP_SESSIONS_PUBLIC_URL            URL at which browsers reach this server, with its path
   MCP_SESSIONS_TRUSTED_PROXIES       proxies in front of it, as addresses or ranges such as 10.0.0.0/8: their
                                      X-Forwarded-For contains the address of the client
+
+For several servers with the same sessions (docs/cluster.md):
+
+  MCP_SESSIONS_REDIS_URL             Redis or Valkey: redis://user:password@host:port; rediss:// with TLS
+  MCP_SESSIONS_REDIS_SENTINELS       or its sentinels, as host:port separated by spaces
+  MCP_SESSIONS_REDIS_SENTINEL_NAME   the name of the primary at the sentinels
+  MCP_SESSIONS_REDIS_USERNAME        the user of the engine behind sentinels
+  MCP_SESSIONS_REDIS_PASSWORD        its password
+  MCP_SESSIONS_REDIS_NAMESPACE       tells several clusters in one engine apart (ms)
+  MCP_SESSIONS_MASTER_KEYS_FILE      file with the master keys, the newest first, from keygen; readable by its
+                                     owner only
+  MCP_SESSIONS_MASTER_KEYS           the master keys themselves, separated by spaces
 
 For providers that differ from the standard (docs/providers.md):
 

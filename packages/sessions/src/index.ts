@@ -38,6 +38,7 @@ export type { CheckName, ProviderCheck, ProviderReport } from './provider/provid
 export { createSessions } from './server/create-sessions.js';
 export type {
   CloseOptions,
+  Cluster,
   Dispatch,
   ListenOptions,
   NamedProviders,

@@ -4,6 +4,8 @@ import { WELL_KNOWN } from '../access/protected-resource.js';
 
 /** The path of health checks. As middleware, the server leaves this path to the author's app. */
 export const HEALTH_PATH = '/healthz';
+/** The path at which a load balancer asks whether this process can serve requests now. Treated like the other one. */
+export const READY_PATH = '/readyz';
 
 /** A request of Express or Connect: they keep the whole target in `originalUrl` and strip the mount path from `url`. */
 type MountedMessage = IncomingMessage & { readonly originalUrl?: string };

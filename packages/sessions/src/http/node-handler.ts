@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
-import { type BasePath, HEALTH_PATH, pathOf, wholePathOf } from './base-path.js';
+import { type BasePath, HEALTH_PATH, pathOf, READY_PATH, wholePathOf } from './base-path.js';
 import { ChunkLimit } from './body/body-buffer.js';
 import { limitReading } from './connection-limits.js';
 import type { HttpEnv } from './http-env.js';
@@ -108,7 +108,9 @@ function ownRoutesOf(
   base: BasePath,
 ): (request: IncomingMessage) => boolean {
   const paths = app.routes.map(({ path }) => path).filter((path) => !path.endsWith('*'));
-  const patterns = [...new Set(paths)].filter((path) => path !== HEALTH_PATH).map(patternOf);
+  const patterns = [...new Set(paths)]
+    .filter((path) => path !== HEALTH_PATH && path !== READY_PATH)
+    .map(patternOf);
   const isRoute = (path: string | undefined) =>
     path !== undefined && patterns.some((pattern) => pattern.test(path));
   return (request) => {

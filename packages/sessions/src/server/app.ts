@@ -4,7 +4,7 @@ import { cors } from 'hono/cors';
 import { SessionError } from '../errors.js';
 import { acceptedAnswers, acceptingByName } from '../http/accept.js';
 import { type AdmissionOptions, EndpointAdmission, withoutCredentials } from '../http/admission.js';
-import { type BasePath, HEALTH_PATH } from '../http/base-path.js';
+import { type BasePath, HEALTH_PATH, READY_PATH } from '../http/base-path.js';
 import { JsonBodyReader } from '../http/body/json-body.js';
 import { refusedBodyResponse } from '../http/body/refused-body.js';
 import type { RequestScheduler } from '../http/body/request-scheduler.js';
@@ -42,6 +42,8 @@ export interface AppOptions extends LoginAppOptions, AdmissionOptions, BackChann
   readonly requestsInFlight: RequestsInFlight;
   /** Whether the server is closing. */
   readonly isClosing: () => boolean;
+  /** Whether the stores can be used. */
+  readonly isReady: () => boolean;
 }
 
 /** The path of the MCP endpoint, below the public URL. */
@@ -55,7 +57,7 @@ const POST_ONLY_REVISION = '2026-07-28';
 
 /** The routes of a server over HTTP: the MCP endpoint, its metadata, logins, logout tokens and health checks. */
 export function createApp(options: AppOptions): Hono<HttpEnv> {
-  const { guards, publicUrl, isClosing } = options;
+  const { guards, publicUrl, isClosing, isReady } = options;
   const app = guardedApp(
     options,
     () => `There is nothing here. The MCP endpoint is ${new URL(`.${MCP_PATH}`, publicUrl()).href}.`,
@@ -64,6 +66,12 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   app.get(HEALTH_PATH, (c) => {
     c.header('cache-control', 'no-store');
     return isClosing() ? c.json({ status: 'draining' }, 503) : c.json({ status: 'ok' });
+  });
+
+  app.get(READY_PATH, (c) => {
+    c.header('cache-control', 'no-store');
+    if (isClosing()) return c.json({ status: 'draining' }, 503);
+    return isReady() ? c.json({ status: 'ok' }) : c.json({ status: 'store_unavailable' }, 503);
   });
 
   const crossOrigin = cors({
@@ -123,7 +131,8 @@ function guardedApp(options: LoginAppOptions, notFoundMessage: () => string): Ho
     }
     const request = guardedRequestOf(c);
     // Health checks may use any host name.
-    const isHealthCheck = c.req.path === HEALTH_PATH && ['GET', 'HEAD'].includes(c.req.method);
+    const isHealthCheck =
+      [HEALTH_PATH, READY_PATH].includes(c.req.path) && ['GET', 'HEAD'].includes(c.req.method);
     if (!isHealthCheck && !guards.allowsHost(request)) {
       warnings.refusedHost(request);
       return refuse(c, 403, 'This server does not accept that host name. Use its public URL.');

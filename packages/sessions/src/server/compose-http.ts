@@ -40,6 +40,8 @@ export interface ComposeHttpOptions {
   readonly publicUrl: PublicUrl;
   /** Whether the server is closing. */
   readonly isClosing: () => boolean;
+  /** Whether the stores can be used. */
+  readonly isReady: () => boolean;
 }
 
 /** Composes the routes of the endpoint and of logins, with what protects them. */
@@ -47,7 +49,7 @@ export function composeHttp(
   settings: SessionsSettings,
   environment: ServerEnvironment,
   parts: SessionParts & LoginParts,
-  { endpoint, publicUrl, isClosing }: ComposeHttpOptions,
+  { endpoint, publicUrl, isClosing, isReady }: ComposeHttpOptions,
 ): HttpParts {
   const { clock, random, fetch, logger, onError } = environment;
   const { keys, deadlines, rates, events, logins } = parts;
@@ -106,6 +108,7 @@ export function composeHttp(
     sharesIssuerOrigin: bearer !== undefined && new URL(bearer.issuer).origin === configuredUrl?.origin,
     backChannelLogout: composeBackChannelLogout(settings, environment, parts),
     isClosing,
+    isReady,
   });
   return {
     access,

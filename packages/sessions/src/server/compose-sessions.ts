@@ -23,6 +23,7 @@ import { ExpiryNotices } from '../session/expiry-notices.js';
 import { GrantsInUse } from '../session/grants-in-use.js';
 import { OwnerSessions } from '../session/owner-sessions.js';
 import { isPresent } from '../session/presence.js';
+import { PresenceVisits } from '../session/presence-visits.js';
 import { providerFailed, SessionEvents } from '../session/session-events.js';
 import { SessionRegistry } from '../session/session-registry.js';
 import type { CreatePorts } from '../store/ports.js';
@@ -35,6 +36,8 @@ import type { SessionsSettings } from './settings.js';
 /** What the composers use besides the settings. */
 export interface ServerEnvironment extends Runtime, ErrorLog {
   readonly createPorts: CreatePorts;
+  /** The keys that everything is derived from. Default: random ones of this process. */
+  readonly keys?: KeyHierarchy | undefined;
   readonly logger: Logger;
 }
 
@@ -63,12 +66,14 @@ export interface SessionParts {
   readonly providers: ReadonlyMap<string, Provider>;
   /** Whether sessions outlive this process. */
   readonly outlivesProcess: boolean;
+  /** Absent if sessions end with this process. */
+  readonly presenceVisits: PresenceVisits | undefined;
 }
 
 /** Composes sessions, their accounts, and what refreshes and revokes the tokens. */
 export function composeSessions(
   settings: SessionsSettings,
-  { clock, random, fetch, createPorts, onError }: ServerEnvironment,
+  { clock, random, fetch, createPorts, keys = new KeyHierarchy(random(32)), onError }: ServerEnvironment,
 ): SessionParts {
   const { lifetimes, limits } = settings;
   const bearer = isBearer(settings.access) ? settings.access : undefined;
@@ -83,7 +88,6 @@ export function composeSessions(
     throw unknownProvider(providers.keys());
   };
 
-  const keys = new KeyHierarchy(random(32));
   const vault = new Vault(keys, random);
   const deadlines = new Deadlines(clock, onError);
   const { sessions, attempts, oneTime, rates, messages, outlivesProcess } = createPorts({
@@ -164,6 +168,9 @@ export function composeSessions(
   due.add(new RefreshScheduler({ clock, refresh }));
   due.add(new ExpiryNotices({ registry, events, lifetimes, onError }));
   due.start();
+  const presenceVisits = outlivesProcess
+    ? new PresenceVisits({ registry, clock, idleMs: lifetimes.idleMs, onError })
+    : undefined;
   const states = new SessionStates({ registry, vault: new Vault(keys, random, 'session-state') });
 
   const rejections = new TokenRejections({ accounts, refresher, registry, clock });
@@ -197,5 +204,6 @@ export function composeSessions(
     states,
     providers,
     outlivesProcess,
+    presenceVisits,
   };
 }

@@ -9,6 +9,7 @@ import { quietLogger } from '../observe/logger.js';
 import { omitUndefined } from '../omit-undefined.js';
 import { SessionAdministration } from '../session/session-administration.js';
 import { publicListener } from '../session/session-events.js';
+import type { JoinableCluster } from '../store/cluster.js';
 import { type CreatePorts, createMapPorts } from '../store/ports.js';
 import { systemClock } from '../time/clock.js';
 import { systemRandom } from '../vault/random.js';
@@ -61,13 +62,26 @@ export function composeServer(createPorts: CreatePorts, options: SessionsOptions
   const settings = sessionsSettings(options);
   assertNotDebugged(options.allowDebugging, options.logger);
   const logger = quietLogger(options.logger);
-  const environment: ServerEnvironment = {
+  const runtime = {
     clock: systemClock,
     random: systemRandom,
     ...omitUndefined({ ...options.runtime, fetch: options.runtime?.fetch ?? environmentFetch() }),
+  };
+  const errors = errorLog(logger);
+  // Only the entries of engines make clusters.
+  const cluster = options.cluster as JoinableCluster | undefined;
+  const node = cluster?.join({
+    random: runtime.random,
+    report: (level, message) => logger[level]({}, message),
+    onError: errors.onError,
+  });
+  const environment: ServerEnvironment = {
+    ...runtime,
     createPorts,
+    // A node has the clock, the keys and the stores of its cluster.
+    ...(node && { clock: node.clock, keys: node.keys, createPorts: node.createPorts }),
     logger,
-    ...errorLog(logger),
+    ...errors,
   };
   const { onError, onProtocolError } = environment;
   const { access, limits, lifetimes, trustedProxies } = settings;
@@ -79,9 +93,10 @@ export function composeServer(createPorts: CreatePorts, options: SessionsOptions
     endpoint: mcp.endpoint,
     publicUrl,
     isClosing: () => shutdown.hasBegun,
+    isReady: () => node?.isReady ?? true,
   });
   const lifecycle = new Lifecycle();
-  const shutdown = new Shutdown({ ...environment, ...parts, ...mcp, ...http, lifecycle });
+  const shutdown = new Shutdown({ ...environment, ...parts, ...mcp, ...http, lifecycle, node });
   const { events } = parts;
   subscribeParts(environment, parts, mcp);
   const administration = new SessionAdministration({ ...environment, ...parts });
@@ -121,6 +136,7 @@ export function composeServer(createPorts: CreatePorts, options: SessionsOptions
       assertMayListen(host, access, publicUrl.known);
       assertKeepAlive(keepAliveMs);
       lifecycle.overHttp();
+      await node?.ready();
       const connections = { ...limits, trustedProxies };
       const listening = await listen(middleware, { port, host, keepAliveMs, limits: connections });
       await lifecycle.through(listening);

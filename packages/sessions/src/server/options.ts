@@ -6,8 +6,11 @@ import type { Elicitation } from '../mcp/tools/login/elicitation-policy.js';
 import type { Logger } from '../observe/logger.js';
 import type { ProviderOptions } from '../provider/provider-options.js';
 import type { Lifetimes } from '../session/lifetimes.js';
+import type { Cluster } from '../store/cluster.js';
 import type { Clock } from '../time/clock.js';
 import type { RandomSource } from '../vault/random.js';
+
+export type { Cluster } from '../store/cluster.js';
 
 /** The options of {@link createSessions}. `ProviderName`: the names of `providers`, if all have one. */
 export interface SessionsOptions<ProviderName extends string = string> {
@@ -43,8 +46,8 @@ export interface SessionsOptions<ProviderName extends string = string> {
    */
   readonly dispatch?: Dispatch | undefined;
   /**
-   * Host names that are accepted besides that of the public URL, without ports and wildcards. `/healthz` accepts every
-   * host name. Default: none.
+   * Host names that are accepted besides that of the public URL, without ports and wildcards. `/healthz` and
+   * `/readyz` accept every host name. Default: none.
    */
   readonly allowedHosts?: readonly string[] | undefined;
   /**
@@ -63,6 +66,11 @@ export interface SessionsOptions<ProviderName extends string = string> {
   readonly lifetimes?: Partial<Lifetimes> | undefined;
   /** Limits that differ from the defaults. */
   readonly limits?: Partial<Limits> | undefined;
+  /**
+   * The processes that serve the same sessions: `redisCluster` of `mcp-sessions/redis`. Their other options are the
+   * same. `runtime.clock` is that of the engine then. Default: this process is alone, and its sessions end with it.
+   */
+  readonly cluster?: Cluster | undefined;
   /** Receives the audit log, warnings and errors. Default: nothing is logged. */
   readonly logger?: Logger | undefined;
   /**

@@ -14,7 +14,7 @@ export interface Sessions {
   listen(options?: ListenOptions): Promise<{ readonly url: string }>;
   /**
    * Serves a request of Node's HTTP server, or of a framework that uses it. Needs `publicUrl`. With `next`, it serves
-   * only the MCP endpoint and the pages of a login, and calls `next` for all other paths, `/healthz` included. Without
+   * only the MCP endpoint and the pages of a login, and calls `next` for all other paths, `/healthz` and `/readyz` included. Without
    * `next`, it answers other paths with 404. Mount it at the root, or at the path of `publicUrl`. If a parser has
    * consumed the body, it is taken from `request.body`. Create the server with {@link nodeServerOptions}, so that slow
    * clients do not occupy its connections.
@@ -69,7 +69,7 @@ export interface Sessions {
    */
   checkProviders(): Promise<readonly ProviderReport[]>;
   /**
-   * Closes the server. New requests and `/healthz` get 503; calls in flight have up to `drainMs` to finish. Then every
+   * Closes the server. New requests, `/healthz` and `/readyz` get 503; calls in flight have up to `drainMs` to finish. Then every
    * session ends: its tokens are wiped at once, and revoked at the provider within another `drainMs`. The log names
    * what was not finished in time. Call it again to shorten the time: `close({ drainMs: 0 })` wipes at once.
    */

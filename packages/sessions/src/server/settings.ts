@@ -14,6 +14,7 @@ import { type ProviderSettings, providerSettings } from '../provider/provider-se
 import { sharedClientKey } from '../provider/shared-client-key.js';
 import { isLoopbackHost, isSecureUrl } from '../secure-url.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../session/lifetimes.js';
+import type { Cluster } from '../store/cluster.js';
 import type { Clock } from '../time/clock.js';
 import type { RandomSource } from '../vault/random.js';
 import { openToNetwork } from './listen-rules.js';
@@ -106,6 +107,9 @@ const schema = z.strictObject({
   allowedOrigins: allowedOriginsSchema.default([]),
   lifetimes: lifetimesSchema.partial().default({}),
   limits: limitsSchema.partial().default({}),
+  cluster: z
+    .custom<Cluster>((value) => hasMethods(value, ['join']), 'must be made by `redisCluster`')
+    .optional(),
   logger: loggerSchema.optional(),
   allowDebugging: z.boolean().optional(),
   runtime: runtimeSchema.optional(),

@@ -6,8 +6,10 @@ import type { RequestContexts } from '../mcp/request/context.js';
 import type { Logger } from '../observe/logger.js';
 import type { Disposal } from '../session/disposal.js';
 import type { DueSessions } from '../session/due-sessions.js';
+import type { PresenceVisits } from '../session/presence-visits.js';
 import type { SessionEvents } from '../session/session-events.js';
 import type { SessionRegistry } from '../session/session-registry.js';
+import type { ClusterNode } from '../store/cluster.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
 import { DrainTimer } from '../time/drain-timer.js';
@@ -31,6 +33,10 @@ export interface ShutdownOptions {
   readonly keys: KeyHierarchy;
   /** Whether sessions outlive this process, so that they do not end here. */
   readonly outlivesProcess: boolean;
+  /** Absent if sessions end with this process. */
+  readonly presenceVisits: Pick<PresenceVisits, 'stop'> | undefined;
+  /** The node of the cluster that this server is; absent without one. */
+  readonly node: Pick<ClusterNode, 'close'> | undefined;
 }
 
 /**
@@ -60,7 +66,7 @@ export class Shutdown {
 
   async #close(drainMs: number): Promise<void> {
     const { logger, lifecycle, endpoint, calls, logins, registry, due, deadlines, keys } = this.#options;
-    const { events, disposal, refresher, contexts, outlivesProcess } = this.#options;
+    const { events, disposal, refresher, contexts, outlivesProcess, node } = this.#options;
     endpoint.drain();
     logins.stopWaiting();
     due.stop();
@@ -83,9 +89,11 @@ export class Shutdown {
     // Sessions that started while the others ended.
     if (!outlivesProcess) await registry.endAll('shutdown');
     logUnfinished(logger, { cutCalls, notRevoked });
+    this.#options.presenceVisits?.stop();
     deadlines.clear();
     keys.wipe();
     contexts.close();
+    await node?.close();
   }
 }
 

@@ -72,6 +72,11 @@ export class LocalSessions {
     return isPresent(this.presenceOf(ref));
   }
 
+  /** The sessions whose clients are present in this process. */
+  presentRefs(): readonly SessionRef[] {
+    return [...this.#entries].flatMap(([ref, { presence }]) => (isPresent(presence) ? ref : []));
+  }
+
   hasDisconnected(ref: SessionRef): boolean {
     return this.presenceOf(ref).disconnectedAtMs !== undefined;
   }

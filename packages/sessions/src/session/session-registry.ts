@@ -179,6 +179,11 @@ export class SessionRegistry {
     return this.#local.presenceOf(ref);
   }
 
+  /** The sessions whose clients are present in this process. */
+  presentRefs(): readonly SessionRef[] {
+    return this.#local.presentRefs();
+  }
+
   /** Aborts when the session is signed out or ends. */
   signalOf(snapshot: SessionSnapshot): AbortSignal {
     return this.#local.signalOf(snapshot);

@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Redis } from 'ioredis';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import type { Sessions } from '../../../packages/sessions/src/index.js';
+import { FaultingProvider, logIn } from '../../../packages/sessions/src/testing/index.js';
+import { inMemory2026 } from '../../support/in-memory-client.js';
+import { isInstalled } from '../../support/installed-program.js';
+import { request2026 } from '../../support/raw-mcp.js';
+import { REDIS, type RedisServer, startRedis } from '../../support/redis-server.js';
+import { named } from '../../support/transcribed-server.js';
+import { MASTER_KEY, readyOf, startNode } from './cluster-nodes.js';
+
+const PAGE = readFileSync(new URL('../../../docs/cluster.md', import.meta.url), 'utf8');
+const engines: RedisServer[] = [];
+
+async function engine(options?: readonly string[], port?: number): Promise<RedisServer> {
+  const started = await startRedis(options, port);
+  engines.push(started);
+  return started;
+}
+
+afterEach(async () => {
+  await Promise.all(engines.splice(0).map((each) => each.stop()));
+});
+
+/** A tool call of a client without a session. */
+function call(node: Sessions, session?: Record<string, unknown>): Promise<Response> {
+  const params = { name: 'whoami', arguments: session ?? {} };
+  const { headers, body } = request2026('tools/call', params);
+  return node.handleRequest(
+    new Request('http://127.0.0.1:3000/mcp', { method: 'POST', headers: { ...headers }, body: body ?? '' }),
+  );
+}
+
+async function ready(redis: RedisServer, options: { deadlineMs?: number } = {}) {
+  const provider = new FaultingProvider({ api: (_request, user) => new Response(user ?? 'none') });
+  const node = startNode(redis, provider, {}, options);
+  onTestFinished(() => node.close());
+  await expect.poll(() => readyOf(node)).toBe(200);
+  const logInAs = async (user: string) => {
+    const client = inMemory2026(node);
+    const started = (await client.call('login', {})).structured;
+    const { code } = await logIn(node, started.loginUrl, { provider, user });
+    return named((await client.call('login', { ...named(started), code })).structured);
+  };
+  return { node, logInAs, client: inMemory2026(node) };
+}
+
+describe.skipIf(!isInstalled(REDIS))('a node', () => {
+  it('answers 503 while the engine is silent, and goes on after that [security 53]', async () => {
+    const redis = await engine();
+    const { node, logInAs, client } = await ready(redis, { deadlineMs: 10_000 });
+    const session = await logInAs('alice');
+    redis.kill('SIGSTOP');
+    const refused = await call(node, session);
+    redis.kill('SIGCONT');
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('retry-after')).toBe('1');
+    await expect.poll(async () => (await call(node, session)).status).toBe(200);
+    expect((await client.call('whoami', session)).text).toBe('200 alice');
+  });
+
+  it('answers 503 at once while the engine is down, says so, and goes on with the next one [security 53]', async () => {
+    const redis = await engine();
+    const { node, logInAs, client } = await ready(redis, { deadlineMs: 60_000 });
+    const session = await logInAs('alice');
+    await redis.stop();
+    await expect.poll(() => readyOf(node)).toBe(503);
+    const refused = await call(node, session);
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('retry-after')).toBe('1');
+    await engine([], redis.port);
+    await expect.poll(() => readyOf(node)).toBe(200);
+    // The engine keeps nothing, so the login is forgotten.
+    expect((await client.call('whoami', session)).isError).toBe(true);
+    expect((await client.call('whoami', await logInAs('bob'))).text).toBe('200 bob');
+  });
+
+  it.each([
+    ['writes dumps', ['--save', '60', '1'], /may write sessions to disk.*Set `save ""`/],
+    [
+      'writes a log of all commands',
+      ['--appendonly', 'yes'],
+      /may write sessions to disk.*Set `appendonly no`/,
+    ],
+    ['writes a dump for its replicas', ['--repl-diskless-sync', 'no'], /Set `repl-diskless-sync yes`/],
+    ['evicts keys', ['--maxmemory-policy', 'allkeys-lru'], /evicts keys.*Set `maxmemory-policy noeviction`/],
+  ])('does not start with an engine that %s [security 51]', async (_what, options, message) => {
+    const redis = await engine(options);
+    const node = startNode(redis, new FaultingProvider());
+    onTestFinished(() => node.close());
+    await expect(node.listen({ port: 0 })).rejects.toMatchObject({
+      code: 'configuration',
+      message: expect.stringMatching(message),
+    });
+    expect(await readyOf(node)).toBe(503);
+  });
+
+  it('does not start with an engine whose replica writes dumps [security 51]', async () => {
+    const primary = await engine();
+    const replica = await engine([
+      '--replicaof',
+      `127.0.0.1 ${primary.port}`,
+      '--repl-diskless-load',
+      'disabled',
+    ]);
+    const node = startNode(primary, new FaultingProvider());
+    onTestFinished(() => node.close());
+    await expect
+      .poll(() => node.listen({ port: 0 }).catch(({ message }: Error) => message))
+      .toMatch(
+        new RegExp(`127.0.0.1:${replica.port} may write sessions to disk.*Set \`repl-diskless-load swapdb\``),
+      );
+  });
+
+  it('does not start with other master keys than those of the cluster [security 51]', async () => {
+    const redis = await engine();
+    await ready(redis);
+    const keys = [`b:${randomBytes(32).toString('base64')}`];
+    const other = startNode(redis, new FaultingProvider(), {}, { keys });
+    onTestFinished(() => other.close());
+    await expect(other.listen({ port: 0 })).rejects.toMatchObject({
+      code: 'configuration',
+      message: expect.stringContaining('none of `keys` opens its marker'),
+    });
+  });
+
+  it('needs no more rights than the documentation lists', async () => {
+    const redis = await engine();
+    const [, rights = ''] = /`ACL SETUSER sessions on >… ([^`]+)`/.exec(PAGE) ?? [];
+    const admin = new Redis(redis.url);
+    await admin.call('ACL', 'SETUSER', 'sessions', 'on', '>secret', ...rights.split(' '));
+    admin.disconnect();
+    const { client, logInAs } = await ready({ ...redis, url: redis.url.replace('//', '//sessions:secret@') });
+    expect((await client.call('whoami', await logInAs('alice'))).text).toBe('200 alice');
+    const user = new Redis(redis.url.replace('//', '//sessions:secret@'));
+    onTestFinished(() => user.disconnect());
+    for (const command of [
+      ['BGSAVE'],
+      ['CONFIG', 'SET', 'save', '60 1'],
+      ['KEYS', '*'],
+      ['MONITOR'],
+      ['GET', 'x'],
+    ])
+      await expect(user.call(command[0] ?? '', ...command.slice(1))).rejects.toThrow('NOPERM');
+  });
+
+  it('serves sessions under a new master key, as nodes with the old one do not any more', async () => {
+    const redis = await engine();
+    const { logInAs } = await ready(redis);
+    const session = await logInAs('alice');
+    const next = `b:${randomBytes(32).toString('base64')}`;
+    const provider = new FaultingProvider();
+    const rotated = startNode(redis, provider, {}, { keys: [next, MASTER_KEY] });
+    onTestFinished(() => rotated.close());
+    await expect.poll(() => readyOf(rotated)).toBe(200);
+    const status = await inMemory2026(rotated).call('session_status', session);
+    expect(status.text).toContain('alice');
+    const retired = startNode(redis, provider, {}, { keys: [next] });
+    onTestFinished(() => retired.close());
+    await expect.poll(() => readyOf(retired)).toBe(200);
+  });
+});
