@@ -1,17 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { KeyHierarchy } from '../../packages/sessions/src/vault/key-hierarchy.js';
 import { type EngineNodes, engineNodes } from '../support/engine-nodes.js';
+import type { ModelledEngineOptions } from '../support/modelled-engine.js';
 import { answerOf } from '../support/port-answers.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { SessionBench } from '../support/session-bench.js';
 
 const SEEDS = 150;
 const LOSSES = 0.15;
+const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** A node of an engine that is late and loses a part of all messages. */
-function lossyNode(seed: number): EngineNodes & { readonly bench: SessionBench } {
-  const made = engineNodes(seed, { losses: LOSSES });
+function lossyNode(
+  seed: number,
+  options: Partial<ModelledEngineOptions> = {},
+): EngineNodes & { readonly bench: SessionBench } {
+  const made = engineNodes(seed, { losses: LOSSES, ...options });
   const [node] = made.nodes;
   const random = new SeededRandom(seed).bytes;
   const bench = new SessionBench({
@@ -104,5 +109,37 @@ describe('an engine that loses answers', () => {
     }
     expect(retried).toBeGreaterThan(5);
     expect(confirmed).toBeGreaterThan(SEEDS / 2);
+  });
+
+  it('has a process emit no event of a session after its end, whatever overtakes on the way', async () => {
+    const ends: number[] = [];
+    for (let seed = 1; seed <= SEEDS / 5; seed++) {
+      const { bench, engine, clock } = lossyNode(seed, { delayMs: 400, losses: 0.02 });
+      const { registry, accounts, provider } = bench;
+      const random = new SeededRandom(seed);
+      const later = async (withinMs: number, run: () => Promise<unknown>) => {
+        await new Promise<void>((resolve) => clock.after(random.below(withinMs), resolve));
+        await run();
+      };
+      const start = () => bench.loggedIn('alice');
+      engine.isCalm = true;
+      const started = await answerOf(clock, Promise.all(Array.from({ length: 20 }, start)));
+      engine.isCalm = false;
+      const work = started.flatMap(({ snapshot }) => [
+        later(500, () => registry.signOut(snapshot.ref, 'logout')),
+        later(500, () => accounts.commitLogin(snapshot, 'idp', provider.grant('bob'))),
+        later(1000, () => registry.end(snapshot.ref, 'deleted')),
+      ]);
+      await Promise.all([Promise.allSettled(work), clock.advance(2 * MINUTE_MS)]);
+      for (const { record } of started) {
+        const ofSession = bench.events.filter((event) => 'ref' in event && event.ref === record.ref);
+        // The answer of a provider comes when it comes.
+        const types = ofSession.map(({ type }) => type).filter((type) => type !== 'account.revoked');
+        const end = types.indexOf('session.ended');
+        if (end >= 0) expect(types.slice(end + 1)).toEqual([]);
+        ends.push(end);
+      }
+    }
+    expect(ends.filter((end) => end > 2).length).toBeGreaterThan(50);
   });
 });

@@ -2,8 +2,8 @@ import type { VirtualClock } from '../../packages/sessions/src/testing/virtual-c
 import type { MaybePromise } from '../../packages/sessions/src/time/promises.js';
 
 const STEP_MS = 25;
-/** Ports settle within a second. */
-const MAX_STEPS = 100;
+/** Ports settle within a second, and what takes several calls within some seconds. */
+const MAX_STEPS = 400;
 
 /** The answer of a port. The clock advances until it has come: an answer that travels takes time on that clock. */
 export async function answerOf<T>(clock: VirtualClock, answer: MaybePromise<T>): Promise<T> {

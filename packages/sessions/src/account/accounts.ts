@@ -82,6 +82,8 @@ export class Accounts {
    * and a session handle becomes a pending handle, so that the user gets a new one. If the session was signed out or
    * has ended since the login began, the new tokens are revoked.
    * @returns the generation of the tokens; `undefined` if they were revoked
+   * @throws SessionError `store_unavailable` if the store has not answered for a minute: then the session has the account
+   * of `granted.hold`, or its tokens are revoked
    */
   commitLogin(
     snapshot: SessionSnapshot,

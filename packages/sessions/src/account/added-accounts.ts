@@ -89,19 +89,23 @@ export async function commitLogin(
       signedOut: undefined,
     };
   };
-  const discard = async () => {
+  const discard = () => {
     tokens.wipe(sealed);
-    await hold?.release();
     void disposal.revoke(snapshot, { provider, subject: identity.subject, grantId }, granted.tokens);
   };
   const isDone = ({ accounts }: SessionRecord) => accounts[provider]?.grantId === grantId;
-  const changed = await registry.update(snapshot.ref, change, isDone).catch(async (error: unknown) => {
-    await discard();
+  // The code of the login is used up.
+  const lasting = { isDone, isLasting: true };
+  const changed = await registry.update(snapshot.ref, change, lasting).catch(async (error: unknown) => {
+    // If the session has the account, its grant is in use, and the tokens are not revoked.
+    if (!(await mayBeAdded(registry, snapshot, isDone))) await hold?.release();
+    discard();
     throw error;
   });
   const account = changed?.after.accounts[provider];
   if (!changed || !account) {
-    await discard();
+    await hold?.release();
+    discard();
     return undefined;
   }
   wipeTokenSet(granted.tokens);
@@ -124,6 +128,20 @@ export async function commitLogin(
   // A sign-out has disposed of all accounts.
   if (replaced && changed.after.epoch === snapshot.epoch) void disposal.dispose(changed.before, [replaced]);
   return generation;
+}
+
+/** Whether a session has an account, or that is not known. */
+async function mayBeAdded(
+  registry: SessionRegistry,
+  { ref }: SessionSnapshot,
+  isAdded: (record: SessionRecord) => boolean,
+): Promise<boolean> {
+  try {
+    const record = await registry.get(ref);
+    return record !== undefined && isAdded(record);
+  } catch {
+    return true;
+  }
 }
 
 /** The changes before the login of another user. The former user knows the handle, so it becomes a pending one. */

@@ -73,13 +73,13 @@ export class AttemptChanges {
     return ended?.before;
   }
 
-  /** Ends an attempt as complete. @returns whether this caller did; `false` if it had ended */
+  /** Ends an attempt as complete. @returns whether it is; `false` if it has failed */
   async complete(key: AttemptKey): Promise<boolean> {
     let failures = 0;
     for (;;) {
       const attempt = await this.#store.get(key);
-      // Only this caller completes the attempt, so an attempt that is gone after a lost answer is complete.
-      if (!attempt) return failures > 0;
+      // Only an attempt that is complete has no record. A failed one is kept for minutes.
+      if (!attempt) return true;
       if (attempt.outcome) return false;
       try {
         if (await this.#store.remove(key, attempt.version)) return true;
@@ -94,7 +94,13 @@ export class AttemptChanges {
     const latest = await this.#unreported(snapshot, provider);
     if (!latest) return undefined;
     const reported = { ...latest, isReported: true, version: this.newVersion() };
-    return (await this.#store.replace(reported, latest.version)) ? latest.outcome : undefined;
+    try {
+      return (await this.#store.replace(reported, latest.version)) ? latest.outcome : undefined;
+    } catch (error) {
+      const current = await this.#store.get(latest.key);
+      if (current?.version !== reported.version) throw error;
+      return latest.outcome;
+    }
   }
 
   /** The failure that {@link takeUnreported} would return. */
@@ -111,20 +117,20 @@ export class AttemptChanges {
     key: AttemptKey,
     nextOf: (attempt: PendingAttempt, version: number) => After | undefined,
   ): Promise<ChangedAttempt<After> | undefined> {
-    let failures = 0;
-    let unanswered: ChangedAttempt<After> | undefined;
-    for (;;) {
+    let unanswered: (ChangedAttempt<After> & { readonly error: unknown }) | undefined;
+    for (let failures = 0; ; ) {
       const before = await this.#store.get(key);
       if (unanswered && before?.version === unanswered.after.version) return unanswered;
       if (!before || before.outcome) return undefined;
+      if (unanswered && failures > 1) throw unanswered.error;
       const after = nextOf(before, this.newVersion());
       if (!after) return undefined;
       const changed = { before, after };
       try {
         if (await this.#store.replace(after, before.version)) return changed;
       } catch (error) {
-        if (++failures > 1) throw error;
-        unanswered = changed;
+        failures++;
+        unanswered = { ...changed, error };
       }
     }
   }

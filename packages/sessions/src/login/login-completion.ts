@@ -6,6 +6,7 @@ import { omitUndefined } from '../omit-undefined.js';
 import type { Disposal } from '../session/disposal.js';
 import { failureIn, type ProviderFailure } from '../session/provider-failures.js';
 import type { InternalEvent, LoginFailure, SessionEvents } from '../session/session-events.js';
+import { type AccountRecord, type SessionRecord, snapshotOf } from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
 import type { RandomSource } from '../vault/random.js';
@@ -42,9 +43,12 @@ export interface LoginCompletionOptions {
   readonly clock: Clock;
   readonly random: RandomSource;
   /** Keeps the pending handle alive as long as its confirmation code is valid. */
-  readonly registry: Pick<SessionRegistry, 'touch' | 'update'>;
+  readonly registry: Pick<SessionRegistry, 'get' | 'touch' | 'update'>;
   readonly onError: (error: unknown) => void;
 }
+
+/** The time after which it is found out what has become of a login, after an error of the store. */
+const SETTLE_AGAIN_MS = 5000;
 
 /** Ends login attempts: commits the granted tokens to the session, or revokes them, and wakes the calls that wait. */
 export class LoginCompletion {
@@ -72,7 +76,8 @@ export class LoginCompletion {
 
   /**
    * Commits the tokens of an attempt to its session, or revokes them if the attempt has ended. An unexpected error ends
-   * the attempt. Rejects only if the attempt store fails, too.
+   * the attempt.
+   * @throws SessionError `store_unavailable` if it is not known what has become of the login. `expire` finds out
    */
   async complete(attempt: PendingAttempt, granted: GrantedTokens): Promise<LoginOutcome> {
     const held = this.#hold(attempt, granted);
@@ -87,10 +92,10 @@ export class LoginCompletion {
           throw error;
         });
       if (!marked) return await this.#revokeLate(attempt, held);
-      return await this.#commit(attempt, held);
     } catch (error) {
       return this.failBy(attempt, error);
     }
+    return this.#commit(attempt, held);
   }
 
   /** Keeps the tokens of an attempt unconfirmed until its code is presented. @returns that code */
@@ -178,13 +183,21 @@ export class LoginCompletion {
   }
 
   /**
-   * Fails an attempt that is due, if it has expired.
+   * Fails an attempt that is due, if it has expired. One whose account is in its session is complete: the answer to its
+   * commit was lost, or the node that has committed it has crashed.
    * @returns an attempt by the device flow that goes on: something else is due
    */
   async expire(key: AttemptKey): Promise<PendingAttempt | undefined> {
     const { attempts, clock } = this.#options;
     const attempt = await attempts.get(key);
     if (!attempt || attempt.outcome) return undefined;
+    if (attempt.isCommitting) {
+      const added = await this.#addedBy(attempt, attempt.grant?.grantId);
+      if (added) {
+        await this.#completed(attempt, added.account.generation);
+        return undefined;
+      }
+    }
     const endsAtMs = endsAtMsOf(attempt);
     if (clock.now() >= endsAtMs) await this.fail(attempt, 'expired');
     else if (attempt.isDevice) return attempt;
@@ -222,22 +235,67 @@ export class LoginCompletion {
     if (!unconfirmed) return undefined;
     const granted = this.#opened(taken.after, unconfirmed);
     if (!granted) return this.fail(attempt, 'internal_error');
-    return this.#commit(attempt, granted).catch((error: unknown) => this.failBy(attempt, error));
+    return this.#commit(attempt, granted);
   }
 
   /** Commits tokens to the session of an attempt that is marked. They are revoked unless the session has them then. */
   async #commit(attempt: PendingAttempt, granted: GrantedTokens): Promise<LoginOutcome> {
+    const { accounts } = this.#options;
+    const { snapshot, provider, claims } = attempt;
+    const answer = claims === undefined ? granted : { ...granted, requestedClaims: claims };
+    let generation: number | undefined;
+    try {
+      generation = await accounts.commitLogin(snapshot, provider, answer);
+    } catch (error) {
+      return this.#settle(attempt, granted, error);
+    }
+    return generation === undefined ? this.fail(attempt, 'signed_out') : this.#completed(attempt, generation);
+  }
+
+  /** Ends an attempt whose commit has failed as its session shows it. @throws `error` if the store does not answer */
+  async #settle(attempt: PendingAttempt, { hold }: GrantedTokens, error: unknown): Promise<LoginOutcome> {
+    try {
+      const added = await this.#addedBy(attempt, hold?.grantId);
+      if (!added) return await this.failBy(attempt, error);
+      const { record, account } = added;
+      const { provider, subject, generation, refreshAtMs } = account;
+      const login = { provider, subject, generation, refreshAtMs };
+      this.#options.events.emit({ type: 'account.authenticated', ...snapshotOf(record), ...login });
+      return await this.#completed(attempt, generation);
+    } catch {
+      await this.#settleAgain(attempt);
+      throw error;
+    }
+  }
+
+  async #settleAgain({ key }: PendingAttempt): Promise<void> {
+    const { attempts, clock } = this.#options;
+    try {
+      await attempts.postpone(key, clock.now() + SETTLE_AGAIN_MS);
+    } catch {
+      // The attempt is due at its end.
+    }
+  }
+
+  /** The account that a login has added to its session. */
+  async #addedBy(
+    { snapshot, provider }: PendingAttempt,
+    grantId: number | undefined,
+  ): Promise<{ readonly record: SessionRecord; readonly account: AccountRecord } | undefined> {
+    const record = await this.#options.registry.get(snapshot.ref);
+    const account = record?.accounts[provider];
+    if (!record || !account || account.grantId !== grantId) return undefined;
+    return { record, account };
+  }
+
+  /** Ends an attempt whose account is in its session. If it had ended before, the account is removed. */
+  async #completed(attempt: PendingAttempt, generation: number): Promise<LoginOutcome> {
     const { accounts, attempts, changes, messages, onError } = this.#options;
-    const { key, snapshot, provider, claims } = attempt;
-    const generation = await accounts.commitLogin(
-      snapshot,
-      provider,
-      claims === undefined ? granted : { ...granted, requestedClaims: claims },
-    );
-    if (generation === undefined) return this.fail(attempt, 'signed_out');
-    // Without an answer, the account stays: the user has logged in.
-    const isComplete = await changes.complete(key).catch((error: unknown) => {
+    const { key, snapshot, provider } = attempt;
+    const isComplete = await changes.complete(key).catch(async (error: unknown) => {
+      // The user has logged in. The attempt ends when the store answers.
       onError(error);
+      await this.#settleAgain(attempt);
       return true;
     });
     if (!isComplete) {

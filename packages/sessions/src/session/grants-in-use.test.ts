@@ -380,18 +380,18 @@ describe('tokens that come when their account has others already', () => {
     const [committing, other] = nodes;
     const { record } = await answer(committing.registry.start('connection', 'anonymous'));
     const snapshot = snapshotOf(record);
-    const granted = committing.provider.grant('alice');
-    // The engine is reached again when the login has failed, and is asked whether the grant is in use.
-    const release = async () => {
-      engine.isDown = false;
-    };
+    const released: unknown[] = [];
+    const hold = { grantId: 7, release: async () => void released.push(record) };
     lost.isLost = true;
     const login = committing.accounts
-      .commitLogin(snapshot, 'idp', { ...granted, hold: { grantId: 7, release } })
+      .commitLogin(snapshot, 'idp', { ...committing.provider.grant('alice'), hold })
       .catch((error: unknown) => error);
     await clock.advance(500);
     engine.isDown = true;
-    expect(await answer(login)).toMatchObject({ code: 'store_unavailable' });
+    await clock.advance(2 * MINUTE);
+    expect(await login).toMatchObject({ code: 'store_unavailable' });
+    expect(released).toEqual([]);
+    engine.isDown = false;
     await answer(committing.disposal.settled());
     expect(committing.provider.revoked).toEqual([]);
     expect(await answer(other.accessToken(snapshot))).toBe('access-alice-1');

@@ -1,5 +1,7 @@
+import type { Clock } from '../time/clock.js';
 import { andThen, type MaybePromise } from '../time/promises.js';
 import { type RandomSource, randomNumber } from '../vault/random.js';
+import { ChangeOrder, type OrderedChange } from './change-order.js';
 import type { SessionRef } from './ids.js';
 import { type EndReason, isSignedIn, lastAccountOf, type SessionRecord } from './session-record.js';
 import type { Insertion, InsertLimits, SessionStore } from './session-store.js';
@@ -7,6 +9,7 @@ import type { Insertion, InsertLimits, SessionStore } from './session-store.js';
 export interface SessionRecordsOptions {
   readonly store: SessionStore;
   readonly random: RandomSource;
+  readonly clock: Clock;
   /** When a session is due. */
   readonly dueAtMsOf: (record: SessionRecord) => number;
   /** Called with the errors of the store that no caller waits for. */
@@ -22,15 +25,36 @@ export interface ChangedSession {
   readonly after: SessionRecord;
 }
 
+/** How a change is made. */
+export interface ChangeOptions {
+  /**
+   * Whether a record shows that the change has taken place, although its answer was lost and other changes have followed.
+   * Default: not known
+   */
+  readonly isDone?: ((record: SessionRecord) => boolean) | undefined;
+  /** Whether it is tried for a minute until the store answers: what it commits cannot be obtained again. */
+  readonly isLasting?: boolean | undefined;
+}
+
+/** The time between two tries of a lasting change, and how long it is tried. */
+const LASTING_PAUSE_MS = 1000;
+const MAX_LASTING_MS = 60_000;
+/** The time may have passed at once, while the machine was suspended. */
+const MIN_LASTING_TRIES = 10;
+
 /**
  * The records of sessions, and their changes, each by compare-and-set. If the answer of the store is lost, a read shows
- * whether the change took place; if not, it is made once more. After that a method throws SessionError
+ * whether the change took place; if not, it is made once more. If that is not known, either, a method throws SessionError
  * `store_unavailable`.
+ *
+ * A removal is told of when the changes that this process has sent before are answered: it emits no event of a session
+ * after that of its end.
  */
 export class SessionRecords {
   readonly #options: SessionRecordsOptions;
   /** Records that are being removed. */
   readonly #taking = new Map<SessionRef, Promise<SessionRecord | undefined>>();
+  readonly #order = new ChangeOrder();
 
   constructor(options: SessionRecordsOptions) {
     this.#options = options;
@@ -63,31 +87,63 @@ export class SessionRecords {
 
   /**
    * Changes a record. If another change comes first, calls `change` again with the newest record.
-   * @param isDone whether a record shows that the change has taken place, although its answer was lost and other changes
-   * have followed. Default: not known
    * @returns the record before and after; `undefined` if there is no record, or `change` returned `undefined`
    */
   async update(
     ref: SessionRef,
     change: SessionChange,
-    isDone: (record: SessionRecord) => boolean = () => false,
+    options: ChangeOptions = {},
   ): Promise<ChangedSession | undefined> {
-    const { store, random } = this.#options;
-    let unanswered: ChangedSession | undefined;
+    const sending = this.#order.change(ref);
+    try {
+      return await this.#update(ref, change, options, sending);
+    } finally {
+      sending.settle();
+    }
+  }
+
+  async #update(
+    ref: SessionRef,
+    change: SessionChange,
+    { isDone = () => false, isLasting = false }: ChangeOptions,
+    sending: OrderedChange,
+  ): Promise<ChangedSession | undefined> {
+    const { store, random, clock } = this.#options;
+    const startedMs = clock.now();
+    let unanswered: (ChangedSession & { readonly error: unknown }) | undefined;
+    let failures = 0;
+    const pauseAfter = async (error: unknown) => {
+      const isOver = failures >= MIN_LASTING_TRIES && clock.now() - startedMs >= MAX_LASTING_MS;
+      if (!isLasting || isOver) throw error;
+      sending.settle();
+      await new Promise<void>((resolve) => clock.after(LASTING_PAUSE_MS, resolve));
+    };
     for (;;) {
-      const before = await store.get(ref);
+      let before: SessionRecord | undefined;
+      try {
+        before = await store.get(ref);
+      } catch (error) {
+        failures++;
+        await pauseAfter(error);
+        continue;
+      }
       if (unanswered && before) {
         if (before.version === unanswered.after.version) return unanswered;
         if (isDone(before)) return { before: unanswered.before, after: before };
+        if (!isLasting && failures > 1) throw unanswered.error;
       }
       const fields = before && change(before);
       if (!before || !fields) return undefined;
       const after = this.#changed(before, { ...fields, version: randomNumber(random) });
       try {
-        if (await store.replace(after, before.version)) return { before, after };
+        const answer = store.replace(after, before.version);
+        if (answer instanceof Promise) sending.send();
+        if (await answer) return { before, after };
+        sending.settle();
       } catch (error) {
-        if (unanswered) throw error;
-        unanswered = { before, after };
+        failures++;
+        unanswered = { before, after, error };
+        if (isLasting && failures > 1) await pauseAfter(error);
       }
     }
   }
@@ -115,7 +171,11 @@ export class SessionRecords {
     });
     if (!(taken instanceof Promise)) return taken;
     // Of the callers of this process one gets the record, also if an answer is lost.
-    const over = taken.finally(() => this.#taking.delete(ref));
+    const told = taken.then(async (record) => {
+      await this.#order.answered(ref);
+      return record;
+    });
+    const over = told.finally(() => this.#taking.delete(ref));
     this.#taking.set(ref, over);
     return over;
   }

@@ -23,7 +23,12 @@ import {
   type SignOutReason,
   snapshotOf,
 } from './session-record.js';
-import { type ChangedSession, type SessionChange, SessionRecords } from './session-records.js';
+import {
+  type ChangedSession,
+  type ChangeOptions,
+  type SessionChange,
+  SessionRecords,
+} from './session-records.js';
 import type { SessionStore } from './session-store.js';
 import { type EndFollower, type RecordCondition, type SignedOut, SignOut } from './sign-out.js';
 
@@ -161,17 +166,15 @@ export class SessionRegistry {
   /**
    * Changes a record. If another change comes first, calls `change` again with the newest record. A change that raises
    * the epoch signs out the previous user, because another one logs in (`signOutOf`).
-   * @param isDone whether a record shows that the change has taken place, although its answer was lost and other changes
-   * have followed. Default: not known
    * @returns the record before and after; `undefined` if there is no record, or `change` returned `undefined`
    * @throws SessionError `store_unavailable`
    */
   update(
     ref: SessionRef,
     change: SessionChange,
-    isDone?: RecordCondition,
+    options?: ChangeOptions,
   ): Promise<ChangedSession | undefined> {
-    return this.#signOut.update(ref, change, isDone);
+    return this.#signOut.update(ref, change, options);
   }
 
   /** The open streams and requests of a session's client in this process. */

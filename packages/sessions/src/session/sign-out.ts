@@ -12,7 +12,7 @@ import {
   signOutOf,
   snapshotOf,
 } from './session-record.js';
-import type { ChangedSession, SessionChange, SessionRecords } from './session-records.js';
+import type { ChangedSession, ChangeOptions, SessionChange, SessionRecords } from './session-records.js';
 import type { SessionStore } from './session-store.js';
 
 export interface SignOutOptions {
@@ -58,9 +58,9 @@ export class SignOut {
   async update(
     ref: SessionRef,
     change: SessionChange,
-    isDone?: RecordCondition,
+    options?: ChangeOptions,
   ): Promise<ChangedSession | undefined> {
-    const changed = await this.#options.records.update(ref, change, isDone);
+    const changed = await this.#options.records.update(ref, change, options);
     if (changed && changed.after.epoch !== changed.before.epoch) this.#signedOut(changed, 'other_user');
     return changed;
   }

@@ -57,8 +57,14 @@ export type RefreshOutcome =
   | { readonly kind: 'grant_revoked' }
   | PostponedRefresh
   | LostRefresh
-  /** The request was not sent, or not repeated: the account does not need it, or another refresh has the claim. */
-  | { readonly kind: 'unwanted' };
+  | UnwantedRefresh;
+
+/** The request was not sent, or not repeated: the account does not need it, or it must not be sent. */
+interface UnwantedRefresh {
+  readonly kind: 'unwanted';
+  /** Whether the response to an earlier request was lost, so that the refresh token may be used up. */
+  readonly isAmbiguous?: true;
+}
 
 /** The request was sent and its response was lost. The refresh token may be used up. */
 export interface LostRefresh {

@@ -204,7 +204,7 @@ describe('a refresh whose answer was lost', () => {
     requests[0]?.answer(lost);
     isWanted = false;
     await clock.advance(10 * SECOND);
-    expect(await refreshing).toEqual({ kind: 'unwanted' });
+    expect(await refreshing).toEqual({ kind: 'unwanted', isAmbiguous: true });
     expect(requests).toHaveLength(1);
   });
 

@@ -70,7 +70,7 @@ export class RefreshPolicy {
         const repeatRequest = (lastCheck: FinalCheck) => limiter(() => breaker.runAnyway(request, lastCheck));
         const last = await this.#repeat(repeatRequest, outcome, check);
         for (const each of new Set([outcome, last])) expectLate(each, guard);
-        return last;
+        return last.kind === 'unwanted' ? { ...last, isAmbiguous: true } : last;
       }
       if (outcome.kind !== 'unavailable' || tries === MAX_TRIES) return outcome;
       const askedMs = (outcome.retryAfterSeconds ?? 0) * 1000;

@@ -175,6 +175,51 @@ describe('a refresh whose answer from the store was lost', () => {
   });
 });
 
+describe('a refresh that cannot be claimed because the store does not answer', () => {
+  it('says so, and is not sent [security 52, 53]', async () => {
+    const { shown, refreshTokens } = answering({ kind: 'grant_revoked' });
+    const { bench, snapshot, account, refresh } = await setUp({
+      refreshTokens: async (provider, refreshToken, beforeSend) =>
+        (await beforeSend()) ? refreshTokens(provider, refreshToken) : { kind: 'unwanted' },
+    });
+    await bench.clock.advance(601_000);
+    const replace = bench.store.replace.bind(bench.store);
+    bench.store.replace = () => Promise.reject(storeUnavailable(new Error('down')));
+    await expect(refresh()).rejects.toMatchObject({ code: 'store_unavailable' });
+    await expect(bench.accessToken(snapshot)).rejects.toMatchObject({ code: 'store_unavailable' });
+    bench.store.replace = replace;
+    expect(shown).toEqual([]);
+    expect((await account())?.state).toBe('authenticated');
+  });
+
+  it('keeps its claim after a lost answer, so that the token is sent once more at most [security 20, 52]', async () => {
+    let sent = 0;
+    const { bench, account, refresh } = await setUp({
+      scheduler: true,
+      refreshTokens: async (_provider, _refreshToken, beforeSend) => {
+        if (!(await beforeSend())) return { kind: 'unwanted' };
+        sent++;
+        return { kind: 'lost', cause: undefined };
+      },
+    });
+    const replace = bench.store.replace.bind(bench.store);
+    const isClaimed = async () => (await account())?.claim !== undefined;
+    const first = refresh().catch((error: unknown) => error);
+    await expect.poll(isClaimed).toBe(true);
+    bench.store.replace = () => Promise.reject(storeUnavailable(new Error('down')));
+    await bench.clock.advance(10_000);
+    expect(await first).toMatchObject({ code: 'store_unavailable' });
+    bench.store.replace = replace;
+    expect([sent, await isClaimed()]).toEqual([1, true]);
+    await bench.clock.advance(700_000);
+    expect(sent).toBe(2);
+    expect(await account()).toMatchObject({
+      state: 'reauthentication_required',
+      failureReason: 'refresh_lost',
+    });
+  });
+});
+
 describe('a refresh that has nothing to do', () => {
   it('does nothing: another generation, another session, an account given up, no refresh token', async () => {
     const { bench, record, snapshot, refresh } = await setUp();

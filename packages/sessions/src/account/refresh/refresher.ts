@@ -42,11 +42,6 @@ export interface TokenRefresherOptions {
 const HELD_PAUSE_MS = 250;
 /** How long a refresh waits for another one. */
 const MAX_HELD_MS = 30_000;
-/** The time between two attempts to commit tokens, and how long they are made. */
-const COMMIT_PAUSE_MS = 1000;
-const MAX_COMMIT_MS = 60_000;
-/** The time may have passed at once, while the machine was suspended. */
-const MIN_COMMIT_TRIES = 10;
 
 /**
  * Refreshes token sets. Each account has one refresh at a time. Its tokens are committed only if the account still has
@@ -215,16 +210,18 @@ export class TokenRefresher {
     const target = { ref: record.ref, provider, generation };
     const claim = new RefreshClaim({ ...this.#options, clock, wallNow }, target);
     let heldUntilMs: number | undefined;
+    let unclaimed: { readonly error: unknown } | undefined;
     const late: Promise<TokenSet | undefined>[] = [];
     const guard: RefreshGuard = {
       isWanted: () => this.#isWanted(record, account),
       beforeSend: async () => {
         try {
           const claimed = await claim.take();
+          unclaimed = undefined;
           heldUntilMs = claimed.kind === 'held' ? claimed.untilMs : undefined;
           return claimed.kind === 'claimed' ? claimed.fence : undefined;
         } catch (error) {
-          this.#options.onError(error);
+          unclaimed = { error };
           return undefined;
         }
       },
@@ -248,7 +245,9 @@ export class TokenRefresher {
         case 'refused':
           return await this.#postpone(record, account, outcome).finally(() => claim.release());
         case 'unwanted':
-          await claim.release();
+          // If the token may be used up, the next refresh has to know, and sends it once at most.
+          if (!outcome.isAmbiguous) await claim.release();
+          if (unclaimed) throw unclaimed.error;
           if (heldUntilMs !== undefined) await this.#waitForOther(record, account, heldUntilMs);
       }
     } finally {
@@ -297,7 +296,7 @@ export class TokenRefresher {
     granted: GrantedTokens,
     oldRefreshToken: Secret,
   ): Promise<void> {
-    const { events, disposal, tokens: sealer } = this.#options;
+    const { registry, events, disposal, tokens: sealer } = this.#options;
     const { provider, subject } = account;
     const tokens = { ...granted.tokens, refreshToken: granted.tokens.refreshToken ?? oldRefreshToken };
     if (isOtherUser(granted, account)) {
@@ -317,7 +316,11 @@ export class TokenRefresher {
       attempts.push(sealed);
       return { generation, accounts: { ...record.accounts, [provider]: sealed } };
     };
-    const changed = await this.#commitInTime(started, change, attempts).catch((error: unknown) => {
+    const isDone = (record: SessionRecord) =>
+      attempts.some((attempt) => isSameSeal(attempt, record.accounts[provider]));
+    // The old refresh token may be used up.
+    const lasting = { isDone, isLasting: true };
+    const changed = await registry.update(started.ref, change, lasting).catch((error: unknown) => {
       // The account may have these tokens, or the same grant by the old ones. Revoking them could end it.
       for (const attempt of attempts) sealer.wipe(attempt);
       wipeTokenSet(tokens);
@@ -336,35 +339,6 @@ export class TokenRefresher {
     events.emit({ type: 'account.refreshed', ...session, provider, subject, generation, refreshAtMs });
     for (const nonconformance of nonconformancesOf(granted, account)) {
       events.emit({ type: 'account.nonconforming_answer', ...session, provider, subject, nonconformance });
-    }
-  }
-
-  /**
-   * Makes the change that commits tokens until the store answers, for a minute: the old refresh token is used up.
-   * @param attempts the accounts as the change has sealed them
-   * @throws SessionError `store_unavailable`
-   */
-  async #commitInTime(
-    started: SessionRecord,
-    change: SessionChange,
-    attempts: readonly AccountRecord[],
-  ): Promise<ChangedSession | undefined> {
-    const { registry, clock } = this.#options;
-    const startedMs = clock.now();
-    let committed: SessionRecord | undefined;
-    for (let tries = 1; ; tries++) {
-      try {
-        const changed = await registry.update(started.ref, (record) => {
-          // The answer to an earlier attempt was lost.
-          const isDone = attempts.some((attempt) => isSameSeal(attempt, record.accounts[attempt.provider]));
-          committed = isDone ? record : undefined;
-          return isDone ? undefined : change(record);
-        });
-        return changed ?? (committed && { before: started, after: committed });
-      } catch (error) {
-        if (tries >= MIN_COMMIT_TRIES && clock.now() - startedMs >= MAX_COMMIT_MS) throw error;
-        await this.#pause(COMMIT_PAUSE_MS);
-      }
     }
   }
 
