@@ -1,7 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import { RefreshClaim } from '../../packages/sessions/src/account/refresh/refresh-claim.js';
+import { benchNodes } from '../support/bench-nodes.js';
+import { describe, it } from '../support/contract-tests.js';
 import { SeededRandom } from '../support/seeded-random.js';
-import { SessionBench, type SessionBenchOptions } from '../support/session-bench.js';
+import { SessionBench, type SessionBenchOptions, type SessionBenchParts } from '../support/session-bench.js';
 
 const SECOND = 1000;
 
@@ -81,6 +83,17 @@ export function describeRefreshClaims(name: string, options: () => SessionBenchO
       expect(second.isAmbiguous).toBe(false);
     });
 
+    it('are free at once after the release of one that was ambiguous, and ambiguous again [security 20]', async () => {
+      const { bench, claim, take, settled } = await setUp();
+      await take(claim());
+      await bench.clock.advance(601 * SECOND);
+      const [second, third] = [claim(), claim()];
+      await take(second);
+      await settled(second.release());
+      expect(await take(third)).toMatchObject({ kind: 'claimed' });
+      expect(third.isAmbiguous).toBe(true);
+    });
+
     it('are not wanted for another generation, or after a sign-out [security 22]', async () => {
       const { bench, record, claim, take, settled } = await setUp();
       expect(await take(claim(2))).toEqual({ kind: 'unwanted' });
@@ -101,4 +114,63 @@ export function describeRefreshClaims(name: string, options: () => SessionBenchO
       },
     );
   });
+}
+
+/** A refresh token that a refresh has sent. */
+export interface Send {
+  readonly atMs: number;
+  readonly isAmbiguous: boolean;
+  /** When its claim was given up, because the request used up no token; `Infinity`: never. */
+  givenUpAtMs: number;
+}
+
+const MINUTE = 60 * SECOND;
+const NEVER = Number.POSITIVE_INFINITY;
+/** A claim is five seconds old at most when its request is sent. */
+const SENT_AGAIN_AFTER_MS = 55 * SECOND;
+
+/** Refreshes at two nodes of an engine that is late, reorders and loses messages. @returns what they have sent */
+export async function claimedSends(seed: number, parts: SessionBenchParts = {}): Promise<Send[]> {
+  const random = new SeededRandom(seed);
+  const network = { random, delayMs: random.pick([20, 200, 600]), losses: 0.1 };
+  const { clock, engine, nodes, answer } = benchNodes({ parts }, network);
+  engine.isCalm = true;
+  const { record } = await answer(nodes[0].loggedIn('alice'));
+  engine.isCalm = false;
+  const sends: Send[] = [];
+  const pause = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve));
+  const refresh = async (startsAtMs: number) => {
+    await pause(startsAtMs);
+    const { registry } = random.pick(nodes);
+    const options = {
+      registry,
+      clock,
+      wallNow: () => clock.now(),
+      random: random.bytes,
+      onError: () => undefined,
+    };
+    const claim = new RefreshClaim(options, { ref: record.ref, provider: 'idp', generation: 1 });
+    const claimed = await claim.take().catch(() => undefined);
+    await pause(random.below(6 * SECOND));
+    if (claimed?.kind !== 'claimed' || !claimed.fence()) return claim.release();
+    const send = { atMs: clock.now(), isAmbiguous: claim.isAmbiguous, givenUpAtMs: NEVER };
+    sends.push(send);
+    await pause(random.below(2 * SECOND));
+    if (random.chance(0.7)) return;
+    send.givenUpAtMs = clock.now();
+    await claim.release();
+  };
+  const bursts = Array.from({ length: 12 }, (_, burst) => burst * 2 * MINUTE);
+  const refreshes = bursts.flatMap((atMs) =>
+    Array.from({ length: 5 }, () => refresh(atMs + random.below(3 * SECOND))),
+  );
+  await Promise.all([...refreshes, clock.advance(30 * MINUTE)]);
+  return sends;
+}
+
+/** The sends that another one forbids: its claim was not over, or this one did not know of it. */
+export function forbiddenIn(sends: readonly Send[]): Send[] {
+  const mayFollow = (earlier: Send, { atMs, isAmbiguous }: Send) =>
+    earlier.givenUpAtMs <= atMs || (isAmbiguous && atMs - earlier.atMs >= SENT_AGAIN_AFTER_MS);
+  return sends.filter((send, index) => !sends.slice(0, index).every((earlier) => mayFollow(earlier, send)));
 }

@@ -84,7 +84,9 @@ export class RefreshClaim {
     try {
       await this.#update((record, current) => {
         if (current.claim?.id !== this.#id) return undefined;
-        return { accounts: { ...record.accounts, [provider]: { ...current, claim: undefined } } };
+        // That an earlier refresh may have sent the token stays known: an ended claim makes the next one ambiguous.
+        const claim = this.#isAmbiguous ? { id: this.#id, untilMs: this.#options.clock.now() } : undefined;
+        return { accounts: { ...record.accounts, [provider]: { ...current, claim } } };
       });
     } catch (error) {
       this.#options.onError(error);
