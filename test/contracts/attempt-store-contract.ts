@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import { clientKeyOf } from '../../packages/sessions/src/limits/client-key.js';
 import {
   attemptKeyOf,
@@ -16,6 +16,7 @@ import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
 import type { LoginFailure } from '../../packages/sessions/src/session/session-events.js';
 import type { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import type { MaybePromise } from '../../packages/sessions/src/time/promises.js';
+import { describe, it } from '../support/contract-tests.js';
 import { answerOf, answersInBatches } from '../support/port-answers.js';
 
 /** A store and the clock that its answers and its due times depend on. */

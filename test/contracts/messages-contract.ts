@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import type { Messages } from '../../packages/sessions/src/login/messages.js';
 import type { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
+import { describe, it } from '../support/contract-tests.js';
 
 /** The messengers of two nodes, which may be the same one, and the clock that deliveries depend on. */
 export interface MessagesBench {

@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import type { OneTimeStore } from '../../packages/sessions/src/limits/one-time-store.js';
 import type { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import type { MaybePromise } from '../../packages/sessions/src/time/promises.js';
+import { describe, it } from '../support/contract-tests.js';
 import { answerOf, answersInBatches } from '../support/port-answers.js';
 
 const MINUTE_MS = 60_000;

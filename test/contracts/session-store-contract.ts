@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
 import {
   accountIndex,
@@ -12,6 +12,7 @@ import {
 } from '../../packages/sessions/src/session/session-record.js';
 import type { InsertLimits, SessionStore } from '../../packages/sessions/src/session/session-store.js';
 import type { MaybePromise } from '../../packages/sessions/src/time/promises.js';
+import { describe, it } from '../support/contract-tests.js';
 
 /** A store, its clock, and the presence of clients. */
 export interface StoreUnderTest {

@@ -26,7 +26,8 @@ export interface LedgerOptions {
   readonly mayLag: boolean;
   /**
    * Whether a node does not know if it has removed a session. It wipes and revokes in any case, so the session may end
-   * there and at the node that has removed it.
+   * there and at the node that has removed it. Both are harmless twice, and each node emits the event of what it does;
+   * a node that left them out could leave tokens valid (rule 34).
    */
   readonly mayEndTwice: (ref: string) => boolean;
 }

@@ -6,6 +6,7 @@ import type { SessionRegistry } from '../../packages/sessions/src/session/sessio
 import type { SessionStore } from '../../packages/sessions/src/session/session-store.js';
 import { Deadlines } from '../../packages/sessions/src/time/deadlines.js';
 import { Vault } from '../../packages/sessions/src/vault/vault.js';
+import { withoutForeignClaims } from '../support/planted-claims.js';
 import type { PlantedParts } from './world.js';
 
 /** Bugs that this code could have. Each replaces one part of the library. */
@@ -152,6 +153,8 @@ export const bugsOfNodes = {
     wrapStore: (store) =>
       withMethods(store, { replace: (next, ifVersion) => store.replace({ ...next, epoch: 0 }, ifVersion) }),
   },
+
+  'a claim of a refresh that others ignore': { wrapRegistry: withoutForeignClaims },
 
   'a refresh that is sent although its claim has ended': {
     wrapSend: (send) => (provider, refreshToken, beforeSend) =>

@@ -107,7 +107,9 @@ export class TokenFamilies {
 
   /**
    * A refresh token is sent. Only one whose answer was lost may have been used up by then. If nodes can crash, a
-   * token that was sent may be sent again a minute later: its sender may be gone.
+   * token that was sent may be sent again a minute later: its sender may be gone (rule 52). This is the one retry of
+   * rule 20: its sender does not repeat it. If that one is gone, too, the next one has the same right. A server that
+   * revokes a grant for a used token has done so at the first retry, so a further one reveals and ends nothing more.
    */
   sent(refreshToken: string, nowMs: number): void {
     const { family, number } = numbersOf(refreshToken);

@@ -197,6 +197,7 @@ export class World {
   inspectRequests(): void {
     const { families, mostRefreshing } = this.provider;
     for (const misuse of families.misuses) this.ledger.violated(misuse);
+    // The limit protects each process (rule 42), and only that: that a token is sent once depends on claims (rule 52).
     if (mostRefreshing > MOST_REFRESHING * this.nodes.length)
       this.ledger.violated(`${mostRefreshing} refreshes were under way at the same time.`);
   }
