@@ -1,6 +1,6 @@
 import { exportJWK, generateKeyPair, type JWTHeaderParameters, SignJWT, UnsecuredJWT } from 'jose';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { SessionError } from '../errors.js';
+import { SessionError, storeUnavailable } from '../errors.js';
 import { MapOneTimeStore } from '../store/map-one-time-store.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { LogoutTokenVerifier } from './logout-token.js';
@@ -62,12 +62,13 @@ function setUp({ hasKeys = true } = {}) {
   const clock = new VirtualClock();
   const published = { keys: [key], requests: 0, isDown: false };
   const time = { nowSeconds: NOW_SECONDS };
+  const oneTime = new MapOneTimeStore(clock);
   const verifier = new LogoutTokenVerifier({
     issuer: async () => ({ issuer: ISSUER, hasKeys }),
     clientId: CLIENT,
     toleranceSeconds: TOLERANCE_SECONDS,
     clock,
-    oneTime: new MapOneTimeStore(clock),
+    oneTime,
     requestKeys: async () => {
       published.requests++;
       if (published.isDown) throw new SessionError('provider_unavailable', 'Not now.');
@@ -76,7 +77,7 @@ function setUp({ hasKeys = true } = {}) {
     wallClock: () => time.nowSeconds * 1000,
   });
   const verify = async (token: string | Promise<string>) => verifier.verify(await token);
-  return { clock, published, time, verify };
+  return { clock, published, time, oneTime, verify };
 }
 
 const named = (logout: object) => ({ logout, release: expect.any(Function) });
@@ -218,6 +219,20 @@ describe('a logout token that was used', () => {
     const token = await sign();
     const first = await verify(token);
     if ('release' in first) await first.release();
+    expect(await verify(token)).toEqual(named(expect.anything()));
+    expect(await verify(token)).toEqual({ fault: 'replayed' });
+  });
+
+  it('is accepted again if it is not known whether it was used, because the provider sends it again', async () => {
+    const { oneTime, verify } = setUp();
+    const use = oneTime.use.bind(oneTime);
+    oneTime.use = (...used) => {
+      use(...used);
+      oneTime.use = use;
+      throw storeUnavailable(new Error('lost'));
+    };
+    const token = await sign();
+    await expect(verify(token)).rejects.toMatchObject({ code: 'store_unavailable' });
     expect(await verify(token)).toEqual(named(expect.anything()));
     expect(await verify(token)).toEqual({ fault: 'replayed' });
   });

@@ -105,7 +105,13 @@ export class LogoutTokenVerifier {
     const { clock, oneTime, toleranceSeconds } = this.#options;
     const used = { issuer, name: createHash('sha256').update(jti).digest('base64url') };
     const untilMs = clock.now() + (MAX_AGE_SECONDS + 2 * toleranceSeconds) * 1000;
-    if (!(await oneTime.use(used, untilMs))) return { fault: 'replayed' };
+    try {
+      if (!(await oneTime.use(used, untilMs))) return { fault: 'replayed' };
+    } catch (error) {
+      // It may count as used, and the provider sends it again.
+      await Promise.resolve(oneTime.release(used)).catch(() => undefined);
+      throw error;
+    }
     return { logout, release: () => oneTime.release(used) };
   }
 }
