@@ -70,11 +70,14 @@ export class SessionMinting {
     });
   }
 
-  /** The session of an owner. Creates it if it does not exist. */
-  async ofOwner(owner: Owner): Promise<SessionRecord> {
+  /** The session of an owner, as `find` reads it. Creates it if it does not exist. */
+  async ofOwner(
+    owner: Owner,
+    find: (ref: SessionRef) => MaybePromise<SessionRecord | undefined>,
+  ): Promise<SessionRecord> {
     const { get, keys, onStarted } = this.#options;
     const ref = ownerSessionRefOf(keys, owner);
-    const current = await get(ref);
+    const current = await find(ref);
     if (current) return current;
     const record = this.#blankOf(owner, ref);
     for (let isUnknown = false; ; ) {

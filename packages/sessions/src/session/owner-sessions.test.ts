@@ -65,6 +65,23 @@ class OwnersBench extends SessionBench {
 }
 
 describe('the session of an owner', () => {
+  it('is read and noted by one call of the store for each request', async () => {
+    const bench = new OwnersBench();
+    const { ref } = await bench.owners.ofRequest(ALICE);
+    await bench.clock.advance(1000);
+    const calls: string[] = [];
+    for (const method of ['get', 'visit'] as const) {
+      const original = bench.store[method].bind(bench.store) as (...given: unknown[]) => unknown;
+      const counted = (...given: unknown[]) => {
+        calls.push(method);
+        return original(...given);
+      };
+      Object.assign(bench.store, { [method]: counted });
+    }
+    expect(await bench.owners.ofRequest(ALICE)).toMatchObject({ ref, lastRequestAtMs: 1000 });
+    expect(calls).toEqual(['visit']);
+  });
+
   it('is there as soon as it is asked for, and the same ever after [security 4]', async () => {
     const bench = new OwnersBench();
     const session = await bench.owners.of(ALICE);

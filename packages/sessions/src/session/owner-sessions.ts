@@ -43,6 +43,11 @@ export class OwnerSessions {
     return this.#options.registry.ofOwner(this.#ownerOf(identity));
   }
 
+  /** Like `of`, for a request of the owner, which is noted. */
+  async ofRequest(identity: OwnerIdentity): Promise<SessionRecord> {
+    return this.#options.registry.visitOwner(this.#ownerOf(identity));
+  }
+
   /**
    * The session for a new connection.
    * @throws SessionError `limit_reached`

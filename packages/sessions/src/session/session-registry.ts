@@ -120,7 +120,12 @@ export class SessionRegistry {
    * @throws SessionError `limit_reached` as `start`
    */
   ofOwner(owner: Owner): Promise<SessionRecord> {
-    return this.#minting.ofOwner(owner);
+    return this.#minting.ofOwner(owner, (ref) => this.get(ref));
+  }
+
+  /** Like `ofOwner`, for a request of the owner, which is noted. */
+  visitOwner(owner: Owner): Promise<SessionRecord> {
+    return this.#minting.ofOwner(owner, (ref) => this.visit(ref));
   }
 
   /** The references of all sessions. */

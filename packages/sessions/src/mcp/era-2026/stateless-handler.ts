@@ -251,11 +251,8 @@ export class StatelessHandler {
   }
 
   async #sessionOfOwner(principal: Principal): Promise<ResolvedSession> {
-    const { registry, owners } = this.#options;
-    const record = await owners?.of(principal);
-    if (!record) return { state: 'none' };
-    await registry.touch(record.ref);
-    return { state: 'live', record, handle: undefined };
+    const record = await this.#options.owners?.ofRequest(principal);
+    return record ? { state: 'live', record, handle: undefined } : { state: 'none' };
   }
 
   /** In the same tick if the store answers at once. */
