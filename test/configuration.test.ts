@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 import { runInNewContext } from 'node:vm';
 import { createSessions } from 'mcp-sessions';
 import { describe, expect, it } from 'vitest';
+import { configurationSchema } from '../packages/server/src/settings/json-schema.js';
+import { SETTINGS } from '../packages/server/src/settings/setting-list.js';
+import { settingsTables } from '../packages/server/src/settings/settings-table.js';
 import { USAGE } from '../packages/server/src/usage.js';
 import type {
   BearerAccessOptions,
@@ -11,6 +14,7 @@ import type {
   ServeStdioOptions,
   SessionsOptions,
 } from '../packages/sessions/src/index.js';
+import { DEFAULT_LIMITS } from '../packages/sessions/src/limits/limits.js';
 import { DEFAULT_LIFETIMES } from '../packages/sessions/src/session/lifetimes.js';
 
 const text = readFileSync(new URL('../docs/configuration.md', import.meta.url), 'utf8');
@@ -18,7 +22,6 @@ const text = readFileSync(new URL('../docs/configuration.md', import.meta.url), 
 /** The first cells of all tables. */
 const firstCells = text.split('\n').map((line) => /^\| ([^|]*) \|/.exec(line)?.[1] ?? '');
 const named = (pattern: RegExp) => new Set(firstCells.flatMap((cell) => cell.match(pattern) ?? []));
-const inUsage = (pattern: RegExp) => new Set(USAGE.match(pattern));
 
 type Options = SessionsOptions & ProviderOptions & BearerAccessOptions;
 
@@ -106,16 +109,39 @@ describe('docs/configuration.md', () => {
     expect(rows.map(([, option]) => option).sort()).toEqual(Object.keys(METHOD_OPTIONS).sort());
   });
 
-  it('describes every environment variable of the server, and no other', () => {
-    expect(named(/MCP_SESSIONS_\w+/g)).toEqual(inUsage(/MCP_SESSIONS_\w+/g));
-  });
-
-  it('describes every flag of the server, and no other', () => {
-    expect(named(/--[a-z][a-z-]+/g)).toEqual(inUsage(/(?<=^ {2}|, )--[a-z-]+/gm));
+  it('contains the tables that follow from the schema of the settings (npm run configuration)', () => {
+    expect(text).toContain(
+      `written by npm run configuration -->\n\n${settingsTables()}\n\n<!-- end: settings -->`,
+    );
   });
 
   it('lists every lifetime, and no other', () => {
     expect(named(/\w+Ms\b/g)).toEqual(new Set(Object.keys(DEFAULT_LIFETIMES)));
+  });
+});
+
+describe('the settings of the server', () => {
+  it('are in the JSON Schema of the package (npm run configuration)', () => {
+    const shipped = readFileSync(new URL('../packages/server/config.schema.json', import.meta.url), 'utf8');
+    expect(JSON.parse(shipped)).toEqual(configurationSchema());
+  });
+
+  it('are in --help with their variables and flags', () => {
+    const words = new Set(USAGE.match(/--[a-z][a-z-]+|MCP_SESSIONS_[A-Z_]+/g));
+    const names = SETTINGS.flatMap(({ info: { flag, variable } }) => [
+      ...(flag ? [`--${flag}`] : []),
+      ...(variable ? [`MCP_SESSIONS_${variable}`] : []),
+    ]);
+    expect(names.filter((name) => !words.has(name))).toEqual([]);
+  });
+
+  it('have the defaults of the library', () => {
+    const defaults = new Map(SETTINGS.map(({ path, info }) => [path.join('.'), info.default]));
+    for (const [lifetime, milliseconds] of Object.entries(DEFAULT_LIFETIMES)) {
+      expect(defaults.get(`lifetimes.${lifetime.replace('Ms', 'Seconds')}`)).toBe(milliseconds / 1000);
+    }
+    for (const [limit, value] of Object.entries(DEFAULT_LIMITS))
+      expect(defaults.get(`limits.${limit}`)).toBe(value);
   });
 });
 

@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { createSessions, type ProviderOptions } from 'mcp-sessions';
 import { PRESETS, type PresetName } from 'mcp-sessions/providers';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { parseCommand } from '../packages/server/src/configuration.js';
+import { parseCommand } from '../packages/server/src/command.js';
 import { loadToolsModule } from '../packages/server/src/tools-module.js';
 import { FAILURE_TEXTS } from '../packages/sessions/src/session/provider-failure-texts.js';
 import { settingFor } from '../packages/sessions/src/session/provider-failures.js';
@@ -124,7 +124,7 @@ describe('docs/providers.md', () => {
       const command = parseCommand(['--tools', './tools.mjs'], environment);
       if (command.kind !== 'serve' || command.configuration.upstream.kind !== 'operator')
         throw new Error('It starts no server with a provider.');
-      const { provider } = command.configuration.upstream;
+      const [provider] = command.configuration.upstream.providers;
       expect(provider).toMatchObject({ name, clientId: 'given' });
       const offline = PRESETS[name].options.scopes?.filter((scope) => /offline|refresh/.test(scope)) ?? [];
       expect(provider.scopes).toEqual(expect.arrayContaining(offline));

@@ -27,6 +27,7 @@ it('the sample names its identity provider as a sample', async () => {
   const backend = await startSample(
     {
       kind: 'sample',
+      isAsked: true,
       identityProviderPort: 0,
       apiPort: 0,
       accessTokenSeconds: 120,
@@ -36,5 +37,5 @@ it('the sample names its identity provider as a sample', async () => {
     undefined,
   );
   onTestFinished(() => backend.close());
-  expect(backend.provider).toMatchObject({ displayName: 'Notes (demo identity provider)' });
+  expect(backend.providers[0]).toMatchObject({ displayName: 'Notes (demo identity provider)' });
 });

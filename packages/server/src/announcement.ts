@@ -1,20 +1,22 @@
 import type { Configuration } from './configuration.js';
 import type { RunningServer } from './server.js';
+import type { DemoUpstream } from './upstream.js';
 
 /** The text that is printed when the server is ready: the addresses, and how to connect a client. */
 export function announcement(
-  { name, addresses }: RunningServer,
+  { name, addresses, issuers }: RunningServer,
   upstream: Configuration['upstream'],
 ): string {
-  const { mcp, identityProvider, api } = addresses;
+  const { mcp, api } = addresses;
   const vsCode = JSON.stringify({ name, type: 'http', url: mcp });
   const isSample = upstream.kind === 'sample';
   return [
     'Ready. Every client that connects logs in as its own user.',
+    ...(isSample ? ['', demoNotice(upstream)] : []),
     '',
     ...table([
       ['MCP server', mcp],
-      ['Identity provider', identityProvider],
+      ...issuers.map((issuer) => ['Identity provider', issuer] as const),
       ...(api === null ? [] : [['Notes API', api] as const]),
       ...(isSample ? [['Users', 'alice, bob, carol or any other name, with any password'] as const] : []),
     ]),
@@ -33,6 +35,12 @@ export function announcement(
     'Stop with Ctrl-C.',
     '',
   ].join('\n');
+}
+
+/** Why the embedded provider runs, and how to use a real one. */
+export function demoNotice({ isAsked }: DemoUpstream): string {
+  const reason = isAsked ? 'This is a demo' : 'No provider is configured, so this is a demo';
+  return `${reason}: its identity provider accepts any name and password. For your own provider, see --help.`;
 }
 
 /** Fits the longest label, so that both tables are aligned. */

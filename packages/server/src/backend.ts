@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
-import type { ProviderOptions, SessionsOptions } from 'mcp-sessions';
+import type { SessionsOptions } from 'mcp-sessions';
 import { z } from 'zod';
-import type { OperatorUpstream } from './configuration.js';
 import { loadToolsModule } from './tools-module.js';
+import type { OperatorUpstream } from './upstream.js';
 
 /** The options of the library that depend on the provider: the operator's own, or the embedded one. */
 export interface Backend
   extends Pick<SessionsOptions, 'server' | 'tools' | 'publicUrl' | 'trustedProxies' | 'access'> {
-  readonly provider: ProviderOptions;
+  readonly providers: OperatorUpstream['providers'];
   /** The address of the embedded API; `null` with the operator's own provider. */
   readonly api: string | null;
   /** Called with the URL of the MCP endpoint once the server listens. */
@@ -21,11 +21,11 @@ export interface Backend
  * @throws ConfigurationError if the tools cannot be loaded
  */
 export async function operatorBackend(upstream: OperatorUpstream): Promise<Backend> {
-  const { provider, publicUrl, trustedProxies, toolsModule, access } = upstream;
+  const { providers, publicUrl, trustedProxies, toolsModule, access } = upstream;
   return {
     server: { name: 'mcp-sessions', version: packageVersion() },
     tools: await loadToolsModule(toolsModule),
-    provider,
+    providers,
     publicUrl,
     trustedProxies,
     access,

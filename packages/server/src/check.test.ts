@@ -4,12 +4,18 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { ProviderReport } from 'mcp-sessions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tablesOf } from './check.js';
-import { parseCommand } from './configuration.js';
+import { tablesOf as tablesWith } from './check.js';
+import { parseCommand } from './command.js';
 import { type IdentityProvider, startIdentityProvider } from './sample/identity-provider.js';
 import { createCredentials } from './sample/provider-clients.js';
+import { settingNames } from './setting-names.js';
+import { readSettings } from './settings/effective-settings.js';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+
+const variableNames = settingNames(readSettings([], {}), []);
+const tablesOf = (reports: readonly ProviderReport[], columns: number) =>
+  tablesWith(reports, columns, variableNames);
 
 let provider: IdentityProvider;
 const client = createCredentials('mcp-sessions');

@@ -1,7 +1,8 @@
 import { createSessions, type ProviderCheck, type ProviderReport } from 'mcp-sessions';
 import { packageVersion } from './backend.js';
-import type { CheckConfiguration } from './configuration.js';
-import { variableOf, withVariables } from './provider-environment.js';
+import type { CheckConfiguration } from './command.js';
+import type { SettingNames } from './setting-names.js';
+import { wrapped } from './wrapped.js';
 
 /** What the command prints on stdout, and its exit code: 1 if a check has failed. */
 export interface CheckOutput {
@@ -20,40 +21,45 @@ const FOUND_INDENT = ' '.repeat(NAME_WIDTH + 3);
 const ADVICE_INDENT = ' '.repeat(4);
 
 /**
- * Checks the operator's provider and, in bearer access, the authorization server of the clients. Serves nothing.
+ * Checks the operator's providers and, in bearer access, the authorization server of the clients. Serves nothing.
  * @param columns the width of the terminal, at which lines are wrapped. Absent: lines are not wrapped
  * @throws SessionError `configuration`
  */
 export async function checkProviders(
-  { provider, publicUrl, access, isJson }: CheckConfiguration,
+  { providers, publicUrl, access, isJson, names }: CheckConfiguration,
   columns: number = Number.POSITIVE_INFINITY,
 ): Promise<CheckOutput> {
   const sessions = createSessions({
     server: { name: 'mcp-sessions', version: packageVersion() },
     tools: () => undefined,
-    providers: provider,
+    providers,
     publicUrl,
     access,
   });
   const reports = await sessions.checkProviders();
   await sessions.close({ drainMs: 0 });
-  const text = isJson ? JSON.stringify(reports.map(withVariableNames)) : tablesOf(reports, columns);
+  const text = isJson
+    ? JSON.stringify(reports.map((report) => withNames(report, names)))
+    : tablesOf(reports, columns, names);
   return { text: `${text}\n`, exitCode: reports.every(({ ok }) => ok) ? 0 : 1 };
 }
 
-/** A report with the variables of each setting, as the table names them. */
-function withVariableNames({ provider, checks, ...report }: ProviderReport): object {
+/** A report with the names of each setting, as the table has them. */
+function withNames({ provider, checks, ...report }: ProviderReport, names: SettingNames): object {
   const named = checks.map(({ setting, ...check }) => ({
     ...check,
-    ...(setting !== undefined && { setting, variables: variablesOf(provider, setting) }),
+    ...(setting !== undefined && { setting, variables: names.of(provider, setting) }),
   }));
   return { provider, ...report, checks: named };
 }
 
 /** The reports as text: a line for each check, below it what to do, and at the end what has failed. */
-export function tablesOf(reports: readonly ProviderReport[], columns: number): string {
+export function tablesOf(reports: readonly ProviderReport[], columns: number, names: SettingNames): string {
   const tableOf = ({ provider, checks }: ProviderReport) =>
-    [provider, ...checks.flatMap((each) => linesOf(provider, each, columns))].join('\n');
+    [
+      provider,
+      ...checks.flatMap((each) => linesOf(each, whatToDoAbout(provider, each, names), columns)),
+    ].join('\n');
   return [...reports.map(tableOf), wrapped('', summaryOf(reports), '', columns).join('\n')].join('\n\n');
 }
 
@@ -68,56 +74,26 @@ function summaryOf(reports: readonly ProviderReport[]): string {
     : 'No check has failed. Start the server and log in: only that shows what has a ?.';
 }
 
-function linesOf(provider: string, each: ProviderCheck, columns: number): string[] {
-  const { check, result, found } = each;
+function linesOf(
+  { check, result, found }: ProviderCheck,
+  whatToDo: string | undefined,
+  columns: number,
+): string[] {
   const lines = wrapped(`${SIGNS[result]} ${check.padEnd(NAME_WIDTH)} `, found, FOUND_INDENT, columns);
-  const whatToDo = whatToDoAbout(provider, each);
   return whatToDo === undefined
     ? lines
     : [...lines, ...wrapped(ADVICE_INDENT, whatToDo, ADVICE_INDENT, columns)];
 }
 
-/** The advice of a check, with the variables to change. `undefined`: there is nothing to do. */
-export function whatToDoAbout(provider: string, { advice, setting }: ProviderCheck): string | undefined {
+/** The advice of a check, with the settings to change. `undefined`: there is nothing to do. */
+export function whatToDoAbout(
+  provider: string,
+  { advice, setting }: ProviderCheck,
+  names: SettingNames,
+): string | undefined {
   if (advice === undefined) return undefined;
-  const text = isAccess(provider) ? advice : withVariables(advice);
-  const variables = setting === undefined ? [] : variablesOf(provider, setting);
-  const areNamed = variables.every((variable) => text.includes(variable));
-  return areNamed ? text : `Change ${variables.join(', ')}: ${text}`;
-}
-
-/** The variables of the authorization server of the clients. Its other options have none. */
-const ACCESS_VARIABLES: ReadonlyMap<string, string> = new Map([
-  ['issuer', 'MCP_SESSIONS_ACCESS_ISSUER'],
-  ['clientId', 'MCP_SESSIONS_SIGN_IN_CLIENT_ID'],
-  ['clientSecret', 'MCP_SESSIONS_SIGN_IN_CLIENT_SECRET'],
-]);
-
-/** Whether a report is of the authorization server of the clients. */
-export function isAccess(provider: string): boolean {
-  return provider === 'access' || provider === 'access.signIn';
-}
-
-/** The variables of the options in `setting`, of a provider or of the authorization server of the clients. */
-export function variablesOf(provider: string, setting: string): string[] {
-  const options = setting.split(', ');
-  if (!isAccess(provider)) return options.map(variableOf);
-  return options.flatMap((option) => ACCESS_VARIABLES.get(option) ?? (/[a-z]/.test(option) ? [] : [option]));
-}
-
-/** A text in lines of at most `columns` characters. Words are not broken: they can be addresses to copy. */
-function wrapped(start: string, text: string, indent: string, columns: number): string[] {
-  const lines: string[] = [];
-  let line = start;
-  let isEmpty = true;
-  for (const word of text.split(' ')) {
-    if (!isEmpty && line.length + 1 + word.length > columns) {
-      lines.push(line);
-      line = indent;
-      isEmpty = true;
-    }
-    line += isEmpty ? word : ` ${word}`;
-    isEmpty = false;
-  }
-  return [...lines, line];
+  const text = names.inText(provider, advice);
+  const settings = setting === undefined ? [] : names.of(provider, setting);
+  const areNamed = settings.every((name) => text.includes(name));
+  return areNamed ? text : `Change ${settings.join(', ')}: ${text}`;
 }

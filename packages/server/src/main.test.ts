@@ -170,6 +170,67 @@ describe('the server with a real provider', () => {
   });
 });
 
+describe('the server with a configuration file', () => {
+  it('serves its providers, and prints where each setting comes from without a secret', async () => {
+    const party = await startRelyingParty();
+    const { issuer } = party.provider;
+    const folder = await mkdtemp(join(tmpdir(), 'main-test-'));
+    const file = join(folder, 'mcp.yaml');
+    const provider = { issuer, clientId: 'mcp-sessions', clientSecretVariable: 'THE_SECRET' };
+    const providers = ['first', 'second'].map((name) => ({ name, ...provider }));
+    await writeFile(file, JSON.stringify({ tools: TOOLS, listen: { port: 8080 }, providers }, null, 2));
+    const environment = { MCP_SESSIONS_CONFIG: file, THE_SECRET: 'canary-secret' };
+
+    const server = await startReady(['--port', '0'], { environment });
+    const client = await connect(server.addresses.mcp);
+    const login = await client.callTool({ name: 'login', arguments: { provider: 'third' } });
+    expect(JSON.stringify(login.content)).toContain('Use one of: first, second.');
+    await client.close();
+    const ended = await server.end('SIGTERM');
+    expect(ended.code).toBe(0);
+    expect(ended.stderr).not.toContain('demo');
+
+    const printed = await run(['config', 'print', '--port', '0'], { environment });
+    expect(printed).toMatchObject({ code: 0, stderr: '' });
+    expect(printed.stdout).toContain(`\n  - name: first # ${file}:8\n`);
+    expect(printed.stdout).toContain('\n  port: 0 # --port\n');
+    expect(ended.stderr + printed.stdout).not.toContain('canary');
+    await rm(folder, { recursive: true });
+    await party.provider.close();
+  });
+
+  it('says why the embedded provider runs', async () => {
+    const byDefault = await startReady(FREE_PORTS);
+    const asked = await startReady([...FREE_PORTS, '--demo']);
+    expect((await byDefault.end('SIGTERM')).stderr).toContain(
+      'No provider is configured, so this is a demo:',
+    );
+    expect((await asked.end('SIGTERM')).stderr).toContain(
+      '\nThis is a demo: its identity provider accepts any',
+    );
+  });
+
+  it('is refused with its line if it is wrong, and the message of the library has it, too', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'main-test-'));
+    const file = join(folder, 'mcp.yaml');
+    const refusal = async (content: string) => {
+      await writeFile(file, content);
+      const { stderr, stdout, code } = await run(['--config', file, '--port', '0']);
+      expect({ stdout, code }).toEqual({ stdout: '', code: 1 });
+      return stderr.replaceAll(`${folder}/`, '');
+    };
+    expect(await refusal('providers:\n  - clintId: a\n')).toBe(
+      'mcp.yaml:2: providers[0].clintId is not a setting. Did you mean clientId?\n',
+    );
+    const one = `  - issuer: ${NOWHERE}\n    clientId: a\n`;
+    const wrong = `tools: ${TOOLS}\nproviders:\n${one}  - preset: x\n    clientId: b\n    pkce: off\n`;
+    expect(await refusal(wrong)).toMatch(
+      /^mcp\.yaml:7: providers\[1\]\.pkce cannot be 'off' for a public client[^\n]*\n$/,
+    );
+    await rm(folder, { recursive: true });
+  });
+});
+
 describe('the command line', () => {
   it.each([
     ['a public URL', { MCP_SESSIONS_PUBLIC_URL: 'https://mcp.example.com' }, []],
@@ -195,13 +256,19 @@ describe('the command line', () => {
     expect(await run(['--prot', '1'])).toEqual({
       code: 1,
       stdout: '',
-      stderr: "Unknown option '--prot'. Run with --help to see all settings.\n",
+      stderr: "Unknown option '--prot'. Did you mean --port? Run with --help to see all settings.\n",
     });
   });
 
   it.each([
-    ['{"connections":0}', /^MCP_SESSIONS_LIMITS: connections must be a whole number, at least 1[.]\n$/],
-    ['{"logins":5}', /^MCP_SESSIONS_LIMITS: unknown option `logins`; the options are maxSessions, [^\n]*\n$/],
+    [
+      '{"connections":0}',
+      /^MCP_SESSIONS_LIMITS: connections must be a whole number, at least 1[.] Run with --help[^\n]*\n$/,
+    ],
+    [
+      '{"logins":5}',
+      /^MCP_SESSIONS_LIMITS: logins is not a setting[.] The settings here are maxSessions, [^\n]*\n$/,
+    ],
   ])('refuses invalid limits %s in one line that names the variable', async (limits, message) => {
     const { code, stderr } = await run(FREE_PORTS, { environment: { MCP_SESSIONS_LIMITS: limits } });
     expect(code).toBe(1);

@@ -1,21 +1,18 @@
 #!/usr/bin/env node
 import { inspect } from 'node:util';
 import { SessionError } from 'mcp-sessions';
-import { announcement } from './announcement.js';
+import { announcement, demoNotice } from './announcement.js';
 import { packageVersion } from './backend.js';
 import { checkProviders } from './check.js';
-import { newMasterKey } from './cluster-environment.js';
-import {
-  CHECK,
-  type Configuration,
-  type HttpTransport,
-  parseCommand,
-  type StdioTransport,
-} from './configuration.js';
+import { newMasterKey } from './cluster.js';
+import { CHECK, parseCommand } from './command.js';
+import { printedSettings } from './config-print.js';
+import type { Configuration } from './configuration.js';
 import { ConfigurationError } from './configuration-error.js';
 import { endOnSignal } from './end-on-signal.js';
 import { serveStdio, startServer } from './server.js';
 import { startFailure } from './start-failure.js';
+import type { HttpTransport, StdioTransport } from './transport.js';
 import { USAGE } from './usage.js';
 
 async function main(): Promise<void> {
@@ -34,13 +31,16 @@ async function main(): Promise<void> {
       const { columns } = process.stdout;
       const { text, exitCode } = await checkProviders(command.configuration, columns).catch(
         (error: unknown) => {
-          throw startFailure(error);
+          throw startFailure(error, command.configuration);
         },
       );
       process.stdout.write(text);
       process.exitCode = exitCode;
       return;
     }
+    case 'print':
+      process.stdout.write(printedSettings(command.effective));
+      return;
     case 'serve':
       await serve(command.configuration);
   }
@@ -60,10 +60,12 @@ async function serve(configuration: Configuration): Promise<void> {
 async function serveClient(configuration: Configuration, transport: StdioTransport): Promise<void> {
   // A client that has disconnected does not read stderr either.
   process.stderr.on('error', () => undefined);
+  const { upstream } = configuration;
   await serveStdio(configuration, transport, (name) => {
     process.stderr.write(
       `${name}: waiting for an MCP client on stdin. MCP clients start this command themselves; see --help.\n`,
     );
+    if (upstream.kind === 'sample') process.stderr.write(`${demoNotice(upstream)}\n`);
   });
   // Idle connections of `fetch` would delay the exit by some seconds.
   process.exit(0);

@@ -10,15 +10,17 @@ import { destination, pino } from 'pino';
 import { type Backend, operatorBackend } from './backend.js';
 import { loadBranding } from './branding.js';
 import { whatToDoAbout } from './check.js';
-import type { Configuration, HttpTransport, StdioTransport } from './configuration.js';
+import type { Configuration } from './configuration.js';
 import { logUncaughtErrors } from './log-uncaught-errors.js';
-import { logWithVariables } from './log-with-variables.js';
+import { logWithNames } from './log-with-names.js';
+import type { SettingNames } from './setting-names.js';
+import type { HttpTransport, StdioTransport } from './transport.js';
 
 /** The addresses that `--json` prints. */
 export interface Addresses {
   /** The MCP endpoint. */
   readonly mcp: string;
-  /** The issuer of the provider. */
+  /** The issuer of the first provider. */
   readonly identityProvider: string;
   /** The embedded notes API; `null` with the operator's provider. */
   readonly api: string | null;
@@ -28,6 +30,8 @@ export interface RunningServer {
   /** The name under which clients add the server. */
   readonly name: string;
   readonly addresses: Addresses;
+  /** Of all providers. */
+  readonly issuers: readonly string[];
   /** Closes the server as `sessions.close` does: lets calls finish, wipes and revokes every login, then stops. */
   close(options?: CloseOptions): Promise<void>;
 }
@@ -45,7 +49,7 @@ export async function startServer(
   configuration: Configuration,
   { host, port, keepAliveMs }: HttpTransport,
 ): Promise<RunningServer> {
-  const branding = await loadBranding(configuration.branding);
+  const branding = await loadBranding(configuration.branding, configuration.nameOf);
   const backend = await startBackend(configuration);
   try {
     const cluster = await loadCluster(configuration);
@@ -55,7 +59,8 @@ export async function startServer(
     warnAboutProviders();
     return {
       name: backend.server.name,
-      addresses: { mcp: url, identityProvider: backend.provider.issuer, api: backend.api },
+      addresses: { mcp: url, identityProvider: backend.providers[0].issuer, api: backend.api },
+      issuers: backend.providers.map(({ issuer }) => issuer),
       close: async (options) => {
         // The embedded provider closes last, because its tokens are revoked there.
         await sessions.close(options);
@@ -80,7 +85,7 @@ export async function serveStdio(
   { openBrowser, callbackPort, callbackHost }: StdioTransport,
   onReady: (name: string) => void,
 ): Promise<void> {
-  const branding = await loadBranding(configuration.branding);
+  const branding = await loadBranding(configuration.branding, configuration.nameOf);
   const backend = await startBackend(configuration);
   try {
     const { sessions, warnAboutProviders } = createServer(configuration, branding, backend);
@@ -93,18 +98,19 @@ export async function serveStdio(
 }
 
 function createServer(
-  { transport, lifetimes, limits, elicitation, dispatch, allowed, logLevel, allowDebugging }: Configuration,
+  configuration: Configuration,
   branding: Branding,
-  { api: _, close: __, onListening: ___, provider: providers, ...options }: Backend,
+  { api: _, close: __, onListening: ___, ...options }: Backend,
   cluster?: SessionsOptions['cluster'],
 ): { sessions: Sessions; warnAboutProviders: () => void } {
+  const { transport, lifetimes, limits, elicitation, dispatch, allowed, logLevel, allowDebugging, names } =
+    configuration;
   // Synchronous, so that no entry is lost when the process exits.
   const output = pino({ level: logLevel }, destination({ dest: STDERR, sync: true }));
   logUncaughtErrors(output);
-  const logger = logWithVariables(output);
+  const logger = logWithNames(output, names);
   const sessions = createSessions({
     ...options,
-    providers,
     ...allowed,
     branding,
     limits,
@@ -115,17 +121,17 @@ function createServer(
     allowDebugging,
     cluster,
   });
-  return { sessions, warnAboutProviders: () => void warnAboutProviders(sessions, logger) };
+  return { sessions, warnAboutProviders: () => void warnAboutProviders(sessions, logger, names) };
 }
 
 /** The server starts although a provider cannot be used, and tells the operator before users notice. */
-async function warnAboutProviders(sessions: Sessions, logger: Logger): Promise<void> {
+async function warnAboutProviders(sessions: Sessions, logger: Logger, names: SettingNames): Promise<void> {
   for (const { provider, checks } of await sessions.checkProviders()) {
     for (const each of checks) {
       const { check, result, found, setting } = each;
       if (result !== 'failed') continue;
       const entry = { provider, check, ...(setting !== undefined && { setting }) };
-      const whatToDo = whatToDoAbout(provider, each) ?? '';
+      const whatToDo = whatToDoAbout(provider, each, names) ?? '';
       logger.warn(entry, `The check of the provider failed: ${found}. ${whatToDo}`.trimEnd());
     }
   }

@@ -2,19 +2,16 @@ import { SessionError } from 'mcp-sessions';
 import { ZodError } from 'zod';
 import type { Configuration } from './configuration.js';
 import { ConfigurationError } from './configuration-error.js';
-import { variableOf, withVariables } from './provider-environment.js';
-import { PREFIX } from './variables.js';
+import { settingAt } from './settings/effective-settings.js';
 
-/**
- * The error of a failed start, as one line that says what to do. Unexpected errors are returned unchanged.
- *
- * @param configuration absent: no port is bound
- */
-export function startFailure(cause: unknown, configuration?: Pick<Configuration, 'upstream'>): unknown {
+/** What the messages about a failed start need. */
+type Failed = Pick<Configuration, 'names' | 'nameOf'> & Partial<Pick<Configuration, 'upstream'>>;
+
+/** The error of a failed start, as one line that says what to do. Unexpected errors are returned unchanged. */
+export function startFailure(cause: unknown, configuration: Failed): unknown {
   if (!(cause instanceof Error)) return cause;
   const [issue] = cause.cause instanceof ZodError ? cause.cause.issues : [];
-  const isProvider = cause.message.startsWith('The provider options');
-  const setting = issue && (isProvider ? variableAt(issue.path) : settingOf(issue.path));
+  const setting = issue && settingOf(cause.message, issue.path.map(String), configuration);
   if (setting) return new ConfigurationError(sentenceOf(setting, issue), { cause });
   // Node adds these to system errors; its types lack the port.
   const { code, port } = cause as NodeJS.ErrnoException & { port?: number };
@@ -34,24 +31,23 @@ export function startFailure(cause: unknown, configuration?: Pick<Configuration,
       );
     default:
       return cause instanceof SessionError
-        ? new ConfigurationError(inTermsOfTheCommand(cause.message), { cause })
+        ? new ConfigurationError(inTermsOfTheCommand(cause.message, configuration), { cause })
         : cause;
   }
 }
 
-/** The options of the library that have flags, or variables of the server. */
-const OPTIONS: readonly (readonly [option: string, ofCommand: string])[] = [
-  ['`access: { issuer }`', '--access bearer'],
-  ["`access: 'open-to-network'`", '--access open-to-network'],
-  ['`publicUrl`', `${PREFIX}PUBLIC_URL`],
-  ['`keys`', `${PREFIX}MASTER_KEYS_FILE`],
-  ['`namespace`', `${PREFIX}REDIS_NAMESPACE`],
-  ['`trustedProxies`', `${PREFIX}TRUSTED_PROXIES`],
-];
-
-function inTermsOfTheCommand(message: string): string {
-  return withVariables(
-    OPTIONS.reduce((text, [option, ofCommand]) => text.replaceAll(option, ofCommand), message),
+function inTermsOfTheCommand(message: string, { names, nameOf }: Failed): string {
+  const options = [
+    ['`access: { issuer }`', '--access bearer'],
+    ["`access: 'open-to-network'`", '--access open-to-network'],
+    ['`publicUrl`', nameOf(['publicUrl'])],
+    ['`keys`', nameOf(['cluster', 'keysFile'])],
+    ['`namespace`', nameOf(['cluster', 'namespace'])],
+    ['`trustedProxies`', nameOf(['trustedProxies'])],
+  ] as const;
+  return names.inText(
+    '',
+    options.reduce((text, [option, name]) => text.replaceAll(option, name), message),
   );
 }
 
@@ -60,23 +56,19 @@ function sentenceOf(setting: string, { code, message }: ZodError['issues'][numbe
   return code === 'unrecognized_keys' ? `${setting}: ${message}` : `${setting} ${message}.`;
 }
 
-/** The variable of an option of the provider, and the field of its JSON. */
-function variableAt([option, ...fields]: readonly PropertyKey[]): string {
-  return [variableOf(String(option)), ...fields.map(String)].join(': ');
-}
-
-/** The name of the variable for an option that only the library validates. */
-function settingOf([group, option]: readonly PropertyKey[]): string | undefined {
-  if (group === 'limits') return [`${PREFIX}LIMITS`, option].filter(Boolean).join(': ');
-  if (group === 'allowedHosts') return `${PREFIX}ALLOWED_HOSTS:`;
-  if (group === 'allowedOrigins') return `${PREFIX}ALLOWED_ORIGINS:`;
-  if (group !== 'branding') return undefined;
-  return option === 'logo' ? `${PREFIX}LOGO` : `${PREFIX}DISPLAY_NAME`;
+/** The name of an option that only the library validates. `undefined`: it is no setting. */
+function settingOf(message: string, path: readonly string[], { nameOf }: Failed): string | undefined {
+  const number = /^The provider options(?: of providers\[(\d+)\])? are invalid/.exec(message);
+  if (number) return nameOf(['providers', number[1] ?? '0', ...path]);
+  // These messages contain the value.
+  if (path[0] === 'allowedHosts' || path[0] === 'allowedOrigins') return `${nameOf([path[0]])}:`;
+  const isAccess = message.startsWith('`access` is invalid');
+  const of = isAccess ? ['access', ...path] : path;
+  return settingAt(of) || settingAt(of.slice(0, 1)) ? nameOf(of) : undefined;
 }
 
 /** The flag that names a port. All ports differ. */
-function flagOf(port: number | undefined, configuration?: Pick<Configuration, 'upstream'>): string {
-  const upstream = configuration?.upstream;
+function flagOf(port: number | undefined, { upstream }: Failed): string {
   if (upstream?.kind !== 'sample') return '--port';
   if (port === upstream.identityProviderPort) return '--idp-port';
   return port === upstream.apiPort ? '--api-port' : '--port';

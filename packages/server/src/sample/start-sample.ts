@@ -1,6 +1,6 @@
 import { type Backend, packageVersion } from '../backend.js';
-import type { SampleUpstream } from '../configuration.js';
 import { loadToolsModule } from '../tools-module.js';
+import type { DemoUpstream } from '../upstream.js';
 import { startIdentityProvider } from './identity-provider.js';
 import { startNotesApi } from './notes-api.js';
 import { registerNotesTools } from './notes-tools.js';
@@ -18,10 +18,7 @@ const NOTES_RESOURCE = 'urn:mcp-sessions:sample:notes';
  * @param toolsModule tools to serve instead of the notes tools
  * @throws ConfigurationError if they cannot be loaded; the `EADDRINUSE` error of Node if a port is taken
  */
-export async function startSample(
-  upstream: SampleUpstream,
-  toolsModule: string | undefined,
-): Promise<Backend> {
+export async function startSample(upstream: DemoUpstream, toolsModule: string | undefined): Promise<Backend> {
   const ownTools = toolsModule === undefined ? undefined : await loadToolsModule(toolsModule);
   const client = createCredentials('mcp-sessions');
   const resourceServer = createCredentials('notes-api');
@@ -55,16 +52,18 @@ export async function startSample(
           'Notes of the logged-in user. Call `login` first. Every user sees only their own notes.',
       },
       tools: ownTools ?? registerNotesTools(api.origin),
-      provider: {
-        name: 'sample',
-        displayName: 'Notes (demo identity provider)',
-        issuer,
-        ...client,
-        scopes: ['openid', 'profile', 'notes'],
-        authorizationParams: { resource },
-        deviceFlow: upstream.deviceFlow,
-        apiOrigins: [api.origin],
-      },
+      providers: [
+        {
+          name: 'sample',
+          displayName: 'Notes (demo identity provider)',
+          issuer,
+          ...client,
+          scopes: ['openid', 'profile', 'notes'],
+          authorizationParams: { resource },
+          deviceFlow: upstream.deviceFlow,
+          apiOrigins: [api.origin],
+        },
+      ],
       access: upstream.isBearer ? { issuer, requiredScopes: [MCP_SCOPE] } : 'open',
       api: api.origin,
       onListening: (url) => {

@@ -39,9 +39,14 @@ export interface ProviderSettings extends ProviderOptions {
 
 const CLOCK_TOLERANCE_SECONDS = 60;
 
-/** Checks provider options. @throws SessionError `configuration`, naming what is wrong. */
-export function providerSettings(options: ProviderOptions): ProviderSettings {
-  parseOptions(optionRules, options, 'The provider options are invalid');
+/**
+ * Checks provider options.
+ * @param place where they are, for the message
+ * @throws SessionError `configuration`, naming what is wrong
+ */
+export function providerSettings(options: ProviderOptions, place?: string): ProviderSettings {
+  const subject = place === undefined ? 'The provider options' : `The provider options of ${place}`;
+  parseOptions(optionRules, options, `${subject} are invalid`);
   const name = options.name ?? new URL(options.issuer).host;
   return {
     ...options,

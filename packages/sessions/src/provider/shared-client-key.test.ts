@@ -10,7 +10,8 @@ const endpoints = { authorization: 'https://a.test/authorize', token: 'https://a
 const atTokenEndpoint = { clientAssertion: { audience: 'token_endpoint' } };
 const pkce = 'S256';
 
-const sharingOf = (...options: ProviderOptions[]) => sharedClientKey(options.map(providerSettings));
+const sharingOf = (...options: ProviderOptions[]) =>
+  sharedClientKey(options.map((each) => providerSettings(each)));
 
 describe('two providers with one key', () => {
   it.each<[string, ProviderOptions, ProviderOptions]>([

@@ -182,7 +182,10 @@ function withoutSlash(issuer: string): string {
 }
 
 function parseProviders(options: SessionsOptions): SessionsSettings['providers'] {
-  const [first, ...others] = [options.providers].flat().map(providerSettings);
+  const given = [options.providers].flat();
+  const [first, ...others] = given.map((each, index) =>
+    providerSettings(each, given.length > 1 ? `providers[${index}]` : undefined),
+  );
   if (!first) throw new SessionError('configuration', '`providers` is empty. Add a provider.');
   const names = [first, ...others].map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
-import { logWithVariables } from './log-with-variables.js';
+import { logWithNames } from './log-with-names.js';
+import { settingNames } from './setting-names.js';
+import { readSettings } from './settings/effective-settings.js';
 
 const failed = (provider: string, setting: string, advice: string) =>
   [{ event: 'provider.failed', provider, setting }, `It failed. Change ${setting}: ${advice}`] as const;
@@ -21,6 +23,7 @@ it.each<[string, readonly [object, string], object, string]>([
 ])('an entry about %s has the variables of its settings', (_what, [entry, message], more, text) => {
   const written: unknown[] = [];
   const write = (...line: unknown[]) => written.push(line);
-  logWithVariables({ debug: write, info: write, warn: write, error: write }).warn(entry, message);
+  const names = settingNames(readSettings([], {}), ['github']);
+  logWithNames({ debug: write, info: write, warn: write, error: write }, names).warn(entry, message);
   expect(written).toEqual([[{ ...entry, ...more }, text]]);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Configuration, parseCommand } from './configuration.js';
+import { parseCommand } from './command.js';
+import type { Configuration } from './configuration.js';
 
 const provider = { MCP_SESSIONS_ISSUER: 'https://idp.example', MCP_SESSIONS_CLIENT_ID: 'mcp' };
 const tools = ['--tools', './tools.mjs'];
@@ -12,7 +13,7 @@ function configurationOf(argv: string[], environment: NodeJS.ProcessEnv = {}): C
 
 describe('the configuration', () => {
   it('is the sample on its default ports without flags', () => {
-    expect(configurationOf([])).toEqual({
+    expect(configurationOf([])).toMatchObject({
       transport: { kind: 'http', host: '127.0.0.1', port: 3000, isJson: false },
       allowDebugging: false,
       logLevel: 'warn',
@@ -50,7 +51,7 @@ describe('the configuration', () => {
   it('reads the display name of the provider from the environment', () => {
     const environment = { ...provider, MCP_SESSIONS_PROVIDER_DISPLAY_NAME: 'Acme Staff' };
     expect(configurationOf(tools, environment).upstream).toMatchObject({
-      provider: { displayName: 'Acme Staff' },
+      providers: [{ displayName: 'Acme Staff' }],
     });
   });
 
@@ -141,9 +142,9 @@ describe('the configuration', () => {
     });
     const environment = { ...provider, MCP_SESSIONS_DEVICE_FLOW: 'allowed' };
     expect(configurationOf(tools, environment).upstream).toMatchObject({
-      provider: { deviceFlow: 'allowed' },
+      providers: [{ deviceFlow: 'allowed' }],
     });
-    expect(configurationOf(tools, provider).upstream).not.toHaveProperty('provider.deviceFlow', 'allowed');
+    expect(configurationOf(tools, provider).upstream).not.toHaveProperty('providers.0.deviceFlow', 'allowed');
     expect(() => configurationOf([...tools, '--device-flow', 'only'], provider)).toThrow(
       'MCP_SESSIONS_DEVICE_FLOW',
     );
@@ -164,14 +165,16 @@ describe('the configuration', () => {
     };
     expect(configurationOf(tools, environment).upstream).toEqual({
       kind: 'operator',
-      provider: {
-        issuer: 'https://idp.example',
-        clientId: 'mcp',
-        clientSecret: 'secret',
-        scopes: ['openid', 'notes'],
-        authorizationParams: { audience: 'https://api.example' },
-        apiOrigins: ['https://api.example', 'http://127.0.0.1:8080'],
-      },
+      providers: [
+        {
+          issuer: 'https://idp.example',
+          clientId: 'mcp',
+          clientSecret: 'secret',
+          scopes: ['openid', 'notes'],
+          authorizationParams: { audience: 'https://api.example' },
+          apiOrigins: ['https://api.example', 'http://127.0.0.1:8080'],
+        },
+      ],
       publicUrl: 'https://mcp.example',
       access: 'open',
       toolsModule: './tools.mjs',
@@ -188,13 +191,15 @@ describe('the configuration', () => {
       MCP_SESSIONS_CLIENT_KEY: '{"kty":"EC","alg":"ES256","d":"…"}',
     };
     expect(configurationOf(tools, environment).upstream).toMatchObject({
-      provider: {
-        endpoints: { authorization: 'https://idp.example/a', token: 'https://idp.example/t' },
-        pkce: 'S256',
-        identityFields: { subject: 'id', name: 'login' },
-        clientAuthentication: 'private_key_jwt',
-        clientKey: { kty: 'EC', alg: 'ES256', d: '…' },
-      },
+      providers: [
+        {
+          endpoints: { authorization: 'https://idp.example/a', token: 'https://idp.example/t' },
+          pkce: 'S256',
+          identityFields: { subject: 'id', name: 'login' },
+          clientAuthentication: 'private_key_jwt',
+          clientKey: { kty: 'EC', alg: 'ES256', d: '…' },
+        },
+      ],
     });
   });
 
@@ -218,7 +223,7 @@ describe('the configuration', () => {
       configurationOf([], branding),
       configurationOf(tools, { ...provider, ...branding }),
     ]) {
-      expect(shown).toEqual({ displayName: 'Acme Notes', logoPath: 'acme.png' });
+      expect(shown).toEqual({ name: 'Acme Notes', logo: 'acme.png' });
     }
   });
 
@@ -227,9 +232,9 @@ describe('the configuration', () => {
     const { upstream } = configurationOf(tools, { ...provider, MCP_SESSIONS_CLIENT_SECRET: ' ' });
     expect(upstream).toMatchObject({
       kind: 'operator',
-      provider: { issuer: 'https://idp.example' },
+      providers: [{ issuer: 'https://idp.example' }],
     });
-    expect(upstream).not.toHaveProperty('provider.clientSecret');
+    expect(upstream).not.toHaveProperty('providers.0.clientSecret');
   });
 
   it('gives --help and --version precedence', () => {
@@ -240,7 +245,12 @@ describe('the configuration', () => {
 
 describe('an invalid configuration is refused in one line that says what to do', () => {
   it.each([
-    ['an unknown flag', ['--prot', '1'], {}, "Unknown option '--prot'. Run with --help to see all settings."],
+    [
+      'an unknown flag',
+      ['--prot', '1'],
+      {},
+      "Unknown option '--prot'. Did you mean --port? Run with --help to see all settings.",
+    ],
     [
       'a positional argument',
       ['serve'],
@@ -319,7 +329,7 @@ describe('an invalid configuration is refused in one line that says what to do',
       'a limit that is not a number',
       [],
       { MCP_SESSIONS_LIMITS: '{"connections":"5"}' },
-      /^MCP_SESSIONS_LIMITS must be a JSON object whose values are numbers/,
+      /^MCP_SESSIONS_LIMITS: connections must be a whole number, at least 1/,
     ],
     [
       'an access mode over stdio',
@@ -402,13 +412,13 @@ describe('an invalid configuration is refused in one line that says what to do',
       'parameters that are not strings',
       tools,
       { ...provider, MCP_SESSIONS_AUTHORIZATION_PARAMS: '{"a":1}' },
-      /^MCP_SESSIONS_AUTHORIZATION_PARAMS must be a JSON object/,
+      /^MCP_SESSIONS_AUTHORIZATION_PARAMS: a must be text/,
     ],
     [
       'an API origin with a path',
       tools,
       { ...provider, MCP_SESSIONS_API_ORIGINS: 'https://a.example/v1' },
-      /^MCP_SESSIONS_API_ORIGINS must be origins/,
+      /^MCP_SESSIONS_API_ORIGINS: 0 must be an origin/,
     ],
     [
       'a public URL that is not a URL',

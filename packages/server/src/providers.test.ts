@@ -1,16 +1,18 @@
 import { createSessions, type ProviderOptions } from 'mcp-sessions';
 import { PRESETS, type PresetName } from 'mcp-sessions/providers';
 import { describe, expect, it } from 'vitest';
-import { type Configuration, parseCommand } from './configuration.js';
-import { parseEnvironment, variableOf } from './provider-environment.js';
+import { parseCommand } from './command.js';
+import type { Configuration } from './configuration.js';
+import { variableOf } from './setting-names.js';
 import { startFailure } from './start-failure.js';
 import { USAGE } from './usage.js';
 
-type Option = Exclude<keyof ProviderOptions, 'name' | 'revoke'>;
+type Option = Exclude<keyof ProviderOptions, 'revoke'>;
 
 /** A value of each variable, and the option that it sets. The compiler requires every option. */
 const VALUES: { readonly [O in Option]: readonly [text: string, value: ProviderOptions[O]] } = {
   issuer: ['https://idp.example', 'https://idp.example'],
+  name: ['acme', 'acme'],
   displayName: ['Acme Staff', 'Acme Staff'],
   endpoints: [
     '{"authorization":"https://idp.example/a","token":"https://idp.example/t","jwks":"https://idp.example/j"}',
@@ -58,7 +60,7 @@ const tools = ['--tools', './tools.mjs'];
 describe('the variables of the provider', () => {
   it.each(Object.entries(VALUES))('set the option %s', (option, [text, value]) => {
     const environment = { ...required, [variableOf(option)]: text };
-    expect(parseEnvironment(environment)?.provider).toMatchObject({ [option]: value });
+    expect(providerOf(environment)).toMatchObject({ [option]: value });
   });
 
   it('have the names of the options, except for the display name', () => {
@@ -81,7 +83,7 @@ describe('the variables of the provider', () => {
     ['userInfoRequest', '{', 'is not JSON'],
   ])('are refused by name: %s', (option, text, message) => {
     const environment = { ...required, [variableOf(option)]: text };
-    expect(() => parseEnvironment(environment)).toThrow(`${variableOf(option)} ${message}`);
+    expect(() => providerOf(environment)).toThrow(`${variableOf(option)} ${message}`);
   });
 });
 
@@ -97,7 +99,7 @@ describe('MCP_SESSIONS_PROVIDER', () => {
     const configuration = configurationOf({ ...REGISTRATION, ...issuer, MCP_SESSIONS_PROVIDER: name });
     expect(configuration.upstream).toMatchObject({
       kind: 'operator',
-      provider: { ...PRESETS[name].options, clientId: 'id', clientSecret: 'secret' },
+      providers: [{ ...PRESETS[name].options, clientId: 'id', clientSecret: 'secret' }],
     });
     expect(() => start(configuration)).not.toThrow();
   });
@@ -111,7 +113,7 @@ describe('MCP_SESSIONS_PROVIDER', () => {
         MCP_SESSIONS_PROVIDER: name,
         [variableOf(need)]: '',
       };
-      expect(() => parseEnvironment(environment)).toThrow(
+      expect(() => providerOf(environment)).toThrow(
         `MCP_SESSIONS_PROVIDER=${name} needs ${variableOf(need)}`,
       );
     },
@@ -123,7 +125,7 @@ describe('MCP_SESSIONS_PROVIDER', () => {
       MCP_SESSIONS_PROVIDER: 'github',
       MCP_SESSIONS_SCOPES: 'repo gist',
     };
-    expect(parseEnvironment(environment)?.provider).toMatchObject({
+    expect(providerOf(environment)).toMatchObject({
       scopes: ['repo', 'gist'],
       apiOrigins: ['https://api.github.com'],
     });
@@ -131,7 +133,7 @@ describe('MCP_SESSIONS_PROVIDER', () => {
 
   it('is refused with the names of the presets, which --help lists, too', () => {
     const environment = { ...REGISTRATION, MCP_SESSIONS_PROVIDER: 'gitbub' };
-    expect(() => parseEnvironment(environment)).toThrow(
+    expect(() => providerOf(environment)).toThrow(
       `MCP_SESSIONS_PROVIDER must be one of ${NAMES.join(', ')}, or not set`,
     );
     const [listed = ''] = /MCP_SESSIONS_PROVIDER [\s\S]*?MCP_SESSIONS_ISSUER/.exec(USAGE) ?? [];
@@ -179,12 +181,17 @@ describe('variables that cannot work or cannot be safe together', () => {
     const environment = Object.fromEntries(
       Object.entries(given).map(([name, value]) => [`MCP_SESSIONS_${name}`, value]),
     );
-    const configuration = configurationOf({ ...required, ...environment });
-    expect(() => start(configuration)).toThrow(expect.objectContaining({ name: 'ConfigurationError' }));
-    expect(() => start(configuration)).toThrow(`MCP_SESSIONS_${variable} `);
-    expect(() => start(configuration)).toThrow(/^[^\n]+$/);
+    const begin = () => start(configurationOf({ ...required, ...environment }));
+    expect(begin).toThrow(expect.objectContaining({ name: 'ConfigurationError' }));
+    expect(begin).toThrow(`MCP_SESSIONS_${variable} `);
+    expect(begin).toThrow(/^[^\n]+$/);
   });
 });
+
+function providerOf(environment: NodeJS.ProcessEnv): ProviderOptions | undefined {
+  const { upstream } = configurationOf(environment);
+  return upstream.kind === 'operator' ? upstream.providers[0] : undefined;
+}
 
 /** Creates the server as the program does. */
 function start(configuration: Configuration): void {
@@ -194,7 +201,7 @@ function start(configuration: Configuration): void {
     createSessions({
       server: { name: 'test', version: '1' },
       tools: () => undefined,
-      providers: upstream.provider,
+      providers: upstream.providers,
     });
   } catch (error) {
     throw startFailure(error, configuration);
