@@ -40,7 +40,7 @@ export function announcement(
 /** Why the embedded provider runs, and how to use a real one. */
 export function demoNotice({ isAsked }: DemoUpstream): string {
   const reason = isAsked ? 'This is a demo' : 'No provider is configured, so this is a demo';
-  return `${reason}: its identity provider accepts any name and password. For your own provider, see --help.`;
+  return `${reason}: its identity provider accepts any name and password. For your own, run mcp-sessions-server init.`;
 }
 
 /** Fits the longest label, so that both tables are aligned. */

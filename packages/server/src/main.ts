@@ -10,12 +10,18 @@ import { printedSettings } from './config-print.js';
 import type { Configuration } from './configuration.js';
 import { ConfigurationError } from './configuration-error.js';
 import { endOnSignal } from './end-on-signal.js';
+import { INIT, init } from './init/init.js';
 import { serveStdio, startServer } from './server.js';
 import { startFailure } from './start-failure.js';
 import type { HttpTransport, StdioTransport } from './transport.js';
 import { USAGE } from './usage.js';
 
 async function main(): Promise<void> {
+  const [first, ...rest] = process.argv.slice(2);
+  if (first === INIT) {
+    const { stdin: input, stdout: output } = process;
+    return init(rest, { input, output, isInteractive: input.isTTY && output.isTTY });
+  }
   const command = parseCommand(process.argv.slice(2), process.env);
   switch (command.kind) {
     case 'help':

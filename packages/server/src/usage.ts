@@ -10,6 +10,7 @@ const VARIABLE_WIDTH = 37;
 
 /** The text of `--help`. */
 export const USAGE: string = `Usage: mcp-sessions-server [options]
+       mcp-sessions-server init [options]
        mcp-sessions-server check [--json] [options]
        mcp-sessions-server config print [options]
        mcp-sessions-server keygen
@@ -17,6 +18,8 @@ export const USAGE: string = `Usage: mcp-sessions-server [options]
 Serves MCP. Every client that connects logs in as its own user. Without a provider, it starts a demo with an
 identity provider that accepts any name and password.
 
+  init          asks which provider, which public URL and which clients, and writes a configuration file;
+                init --help lists its options
   check         contacts your providers without a user, prints what is right and what to change, and exits
                 with 0, 1 (a check failed) or 2 (wrong settings)
   config print  prints the settings that apply and where each comes from, without secrets

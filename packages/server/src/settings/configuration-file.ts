@@ -43,7 +43,9 @@ function readText(path: string): string {
     const { code = '' } = cause as NodeJS.ErrnoException;
     const isMissing = code === 'ENOENT';
     const reason = isMissing ? 'does not exist' : `cannot be read (${code})`;
-    const advice = isMissing ? 'Write it, or correct' : 'Change its rights, or correct';
+    const advice = isMissing
+      ? 'Write one with mcp-sessions-server init, or correct'
+      : 'Change its rights, or correct';
     throw new ConfigurationError(
       `The configuration file ${path} ${reason}. ${advice} --config or ${PREFIX}CONFIG.`,
       { cause },

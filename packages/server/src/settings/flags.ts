@@ -88,7 +88,7 @@ function wrongArguments(cause: unknown): unknown {
       ? undefined
       : nearestName(unknown, [...Object.keys(COMMAND_FLAGS), ...SETTING_FLAGS.keys()]);
   const meant = nearest === undefined ? '' : ` Did you mean --${nearest}?`;
-  const hint = /^Unexpected argument '(check|config)'$/.test(what)
+  const hint = /^Unexpected argument '(check|config|init)'$/.test(what)
     ? 'Write it before the flags'
     : 'Run with --help to see all settings';
   return new ConfigurationError(`${what}.${meant} ${hint}.`, { cause });
