@@ -1,5 +1,6 @@
 import { SessionError } from '../errors.js';
 import { KeyHierarchy } from './key-hierarchy.js';
+import { secretBuffer, secretBytes } from './memory.js';
 import type { RandomSource } from './random.js';
 import { Vault } from './vault.js';
 
@@ -39,7 +40,7 @@ export class KeyRing {
     });
     this.#hierarchies = vaults.map(({ hierarchy }) => hierarchy);
     this.#byId = new Map(vaults.map(({ id, vault }) => [id, vault]));
-    this.#newestId = Buffer.from(keys[0].id);
+    this.#newestId = secretBytes(keys[0].id);
     this.#newest = this.#vaultOf(keys[0].id);
   }
 
@@ -47,7 +48,12 @@ export class KeyRing {
   seal(plaintext: Buffer, place: SealedPlace): Buffer {
     const { salt, bytes } = this.#newest.seal(plaintext, contextOf(place));
     const id = this.#newestId;
-    return Buffer.concat([Uint8Array.of(id.length), id, salt, bytes]);
+    const sealed = secretBuffer(1 + id.length + salt.length + bytes.length);
+    sealed[0] = id.length;
+    sealed.set(id, 1);
+    sealed.set(salt, 1 + id.length);
+    sealed.set(bytes, 1 + id.length + salt.length);
+    return sealed;
   }
 
   /**

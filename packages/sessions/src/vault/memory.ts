@@ -15,6 +15,13 @@ export function secretBytes(text: string, encoding: BufferEncoding = 'utf8'): Bu
   return bytes.subarray(0, bytes.write(text, encoding));
 }
 
+/** A copy of bytes in a buffer of its own. `Buffer.concat` would use the shared pool. */
+export function secretCopy(bytes: Uint8Array): Buffer {
+  const copy = secretBuffer(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
 /** Overwrites a buffer with zeros. */
 export function wipe(bytes: Uint8Array): void {
   bytes.fill(0);

@@ -1,6 +1,7 @@
 import { SessionError } from '../../errors.js';
 import type { KeyHierarchy } from '../../vault/key-hierarchy.js';
 import type { KeyRing } from '../../vault/key-ring.js';
+import { secretCopy, wipe } from '../../vault/memory.js';
 import type { RandomSource } from '../../vault/random.js';
 import type { Engine } from './engine.js';
 import { bytesIn } from './replies.js';
@@ -51,22 +52,22 @@ export class ClusterMarker {
    */
   async adopt(engine: Engine): Promise<void> {
     const { ring, keys, random } = this.#options;
-    const own = Buffer.concat([this.#known ?? random(32)]);
+    const own = this.#known ? secretCopy(this.#known) : random(32);
     const kept = bytesIn(await engine.run(keepMarker, [ring.seal(own, PLACE)]));
     const root = this.#open(kept);
-    if (this.#known && root.equals(this.#known)) root.fill(0);
+    if (this.#known && root.equals(this.#known)) wipe(root);
     else {
-      this.#known = Buffer.concat([root]);
+      this.#known = secretCopy(root);
       keys.adopt(root);
     }
     if (ring.isNewest(kept)) return;
-    const sealed = ring.seal(Buffer.concat([this.#known]), PLACE);
+    const sealed = ring.seal(secretCopy(this.#known), PLACE);
     await engine.run(replaceMarker, [kept, sealed]);
   }
 
   /** Overwrites the secret. */
   wipe(): void {
-    this.#known?.fill(0);
+    if (this.#known) wipe(this.#known);
   }
 
   #open(sealed: Buffer): Buffer {

@@ -1,6 +1,7 @@
 import { storeUnavailable } from '../../errors.js';
 import type { KeyHierarchy } from '../../vault/key-hierarchy.js';
 import type { KeyRing } from '../../vault/key-ring.js';
+import { secretBytes, wipe } from '../../vault/memory.js';
 import { recordOf, textOf } from './wire.js';
 
 /** The kind of a sealed record. One that is moved to the place of another kind does not open. */
@@ -26,15 +27,19 @@ export class SealedValues {
   }
 
   seal(kind: SealedKind, name: string, record: object): Buffer {
-    return this.#ring.seal(Buffer.from(textOf(record)), { kind, name });
+    return this.#ring.seal(secretBytes(textOf(record)), { kind, name });
   }
 
   /** @throws SessionError `store_unavailable` if it does not open: what the record says is not known */
   open(kind: SealedKind, name: string, sealed: Buffer): unknown {
+    let plaintext: Buffer | undefined;
     try {
-      return recordOf(this.#ring.open(sealed, { kind, name }).toString());
+      plaintext = this.#ring.open(sealed, { kind, name });
+      return recordOf(plaintext.toString());
     } catch (error) {
       throw storeUnavailable(error);
+    } finally {
+      if (plaintext) wipe(plaintext);
     }
   }
 }

@@ -1,3 +1,5 @@
+import { secretBytes } from '../../vault/memory.js';
+
 /**
  * A record as text. Buffers become lists of a list, which no record has: `[["base64"]]`. Fields that are `undefined` are
  * left out.
@@ -14,6 +16,6 @@ export function textOf(record: object): string {
 export function recordOf(text: string): unknown {
   return JSON.parse(text, (_name, value: unknown) => {
     if (!Array.isArray(value) || !Array.isArray(value[0])) return value;
-    return Buffer.concat([Buffer.from(String(value[0][0]), 'base64')]);
+    return secretBytes(String(value[0][0]), 'base64');
   });
 }
