@@ -90,7 +90,7 @@ module.exports = {
       from: { path: inModules(['store', 'observe']), pathNot: tests },
       to: {
         path: inModules(['session']),
-        pathNot: `${library}session/(session-(store|record|index|events)|provider-failures|ids)[.]ts$`,
+        pathNot: `${library}session/(session-(store|record|index|events)|provider-failures|ids|messages)[.]ts$`,
       },
     },
     {
@@ -100,7 +100,7 @@ module.exports = {
       from: { path: inModules(['store']), pathNot: tests },
       to: {
         path: inModules(['login']),
-        pathNot: `${library}login/(attempt-(store|record)|messages)[.]ts$`,
+        pathNot: `${library}login/attempt-(store|record)[.]ts$`,
       },
     },
     {

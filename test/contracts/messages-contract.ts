@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { Messages } from '../../packages/sessions/src/login/messages.js';
+import type { Messages } from '../../packages/sessions/src/session/messages.js';
 import type { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import { describe, it } from '../support/contract-tests.js';
 

@@ -74,12 +74,19 @@ const cannotOpen: OpenAddress = async () => 'cancel';
 
 const capabilitiesOf = (answer: OpenAddress) => (answer === cannotOpen ? {} : { elicitation: { url: {} } });
 
+/** What a client with a connection can do besides. */
+interface Connected {
+  /** Opens the standalone stream. */
+  listen(): Promise<Response>;
+  end(): Promise<unknown>;
+}
+
 /** Connects a 2025-11-25 client. With `answer`, it supports URL elicitation. */
 export async function inMemory2025(
   server: Server,
   answer: OpenAddress = cannotOpen,
   clientInfo: ClientInfo = CLIENT_INFO,
-): Promise<InMemoryClient & { end(): Promise<unknown> }> {
+): Promise<InMemoryClient & Connected> {
   let calls = 0;
   const message = (method: string, params: object) =>
     JSON.stringify({ jsonrpc: '2.0', id: ++calls, method, params });
@@ -114,6 +121,7 @@ export async function inMemory2025(
     listTools: () => ask('tools/list', {}),
     request: ask,
     instructions: async () => introductionSchema.parse(introduction).instructions,
+    listen: () => server.handleRequest(new Request(MCP, { headers })),
     end: () => server.handleRequest(new Request(MCP, { method: 'DELETE', headers })),
   };
 }

@@ -5,7 +5,7 @@ import type { AttemptStore } from '../../packages/sessions/src/login/attempt-sto
 import { DeviceFlow, type DeviceFlowOptions } from '../../packages/sessions/src/login/device/flow.js';
 import type { FailedLogin } from '../../packages/sessions/src/login/login-attempt.js';
 import { LoginCompletion } from '../../packages/sessions/src/login/login-completion.js';
-import type { Messages } from '../../packages/sessions/src/login/messages.js';
+import type { Messages } from '../../packages/sessions/src/session/messages.js';
 import { type SessionRecord, snapshotOf } from '../../packages/sessions/src/session/session-record.js';
 import type { Clock } from '../../packages/sessions/src/time/clock.js';
 import { randomToken, systemRandom } from '../../packages/sessions/src/vault/random.js';

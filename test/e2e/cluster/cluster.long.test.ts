@@ -1,44 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { Sessions, SessionsOptions } from '../../../packages/sessions/src/index.js';
-import { FaultingProvider, logIn } from '../../../packages/sessions/src/testing/index.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Sessions } from '../../../packages/sessions/src/index.js';
+import { logIn } from '../../../packages/sessions/src/testing/index.js';
 import { inMemory2026 } from '../../support/in-memory-client.js';
 import { isInstalled } from '../../support/installed-program.js';
 import { REDIS, type RedisServer, startRedis } from '../../support/redis-server.js';
 import { ISSUER, startTokenIssuer, withToken } from '../../support/token-issuer.js';
 import { named } from '../../support/transcribed-server.js';
-import { inTurn, readyOf, startNode } from './cluster-nodes.js';
+import { startCluster } from './cluster-nodes.js';
 
 let redis: RedisServer;
-let namespaces = 0;
-
-/** Three nodes that are ready, and a provider whose API says which user a token belongs to. */
-async function setUp(options: Partial<SessionsOptions> = {}, fetch?: typeof globalThis.fetch) {
-  const rejected = new Set<string>();
-  let latest = '';
-  const provider = new FaultingProvider({
-    ...(fetch && { fetch }),
-    api: (request, user) => {
-      latest = request.headers.get('authorization') ?? '';
-      if (user !== undefined && !rejected.has(latest)) return new Response(user);
-      return new Response('', {
-        status: 401,
-        headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
-      });
-    },
-  });
-  const namespace = `test${namespaces++}`;
-  const nodes = [0, 1, 2].map(() => startNode(redis, provider, options, { namespace }));
-  onTestFinished(async () => {
-    await Promise.all(nodes.map((node) => node.close()));
-  });
-  for (const node of nodes) await expect.poll(() => readyOf(node)).toBe(200);
-  return {
-    nodes: nodes as [Sessions, Sessions, Sessions],
-    provider,
-    balancer: inTurn(nodes),
-    rejectLatest: () => rejected.add(latest),
-  };
-}
 
 describe.skipIf(!isInstalled(REDIS))('three nodes with one engine', () => {
   beforeAll(async () => {
@@ -49,7 +19,11 @@ describe.skipIf(!isInstalled(REDIS))('three nodes with one engine', () => {
   describe.each(['open', 'bearer'] as const)('in %s access', (access) => {
     async function loggedIn(user: string) {
       const issuer = startTokenIssuer();
-      const made = await setUp(access === 'bearer' ? { access: { issuer: ISSUER } } : {}, issuer.fetch);
+      const made = await startCluster(
+        redis,
+        access === 'bearer' ? { access: { issuer: ISSUER } } : {},
+        issuer.fetch,
+      );
       const token = issuer.tokenOf(user);
       const ofUser = <S extends Pick<Sessions, 'handleRequest'>>(server: S) =>
         access === 'bearer' ? withToken(server, token) : server;

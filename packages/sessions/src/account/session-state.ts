@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { SessionError, signedOut } from '../errors.js';
 import { MemoryQuota, type MemoryQuotaLimits, type QuotaShare } from '../limits/memory-quota.js';
 import { parseOptions } from '../parse-options.js';
+import type { ChangeElsewhere } from '../session/followed-session.js';
 import type { SessionRef } from '../session/ids.js';
 import type { InternalEvent } from '../session/session-events.js';
 import {
@@ -64,6 +65,8 @@ interface Kept {
   quotaKey: string | undefined;
   share: QuotaShare;
   readonly inTurn: LimitFunction;
+  /** Ends the hold of the session. */
+  readonly drop: () => void;
   bytes: number;
 }
 
@@ -84,13 +87,13 @@ export class SessionStates {
     return this.#quota.sharedBytes;
   }
 
-  /** Follows an event. Call it for each one. */
-  handleEvent(event: InternalEvent): void {
+  /** Follows an event, or a change by another node. Call it for each one. */
+  handleEvent(event: InternalEvent | ChangeElsewhere): void {
     switch (event.type) {
       case 'session.signed_out':
       case 'session.ended':
         this.#release(event.ref);
-        this.#kept.delete(event.ref);
+        this.#forget(event.ref);
         return;
       case 'account.removed':
         this.#release(event.ref);
@@ -100,6 +103,11 @@ export class SessionStates {
         return;
       default:
     }
+  }
+
+  #forget(ref: SessionRef): void {
+    this.#kept.get(ref)?.drop();
+    this.#kept.delete(ref);
   }
 
   /** Counts no bytes for a session whose state is wiped. */
@@ -160,7 +168,7 @@ export class SessionStates {
         // After a sign-out there is nothing to count.
         if (isKept && version !== undefined) kept.bytes = bytes;
         kept.share.resize(kept.bytes);
-        if (isKept && kept.bytes === 0) this.#kept.delete(session.ref);
+        if (isKept && kept.bytes === 0) this.#forget(session.ref);
       }
     });
   }
@@ -182,6 +190,7 @@ export class SessionStates {
       share: this.#quota.open(quotaKey),
       // One at a time, so that the bytes are counted in the order of the changes.
       inTurn: pLimit(1),
+      drop: this.#registry.hold(record.ref),
       bytes: 0,
     };
     this.#kept.set(record.ref, kept);

@@ -4,6 +4,7 @@ import type { GrantedTokens, GrantHold } from '../account/refresh/granted-tokens
 import { dropRefused, isRefusal } from '../account/refused-login.js';
 import { omitUndefined } from '../omit-undefined.js';
 import type { Disposal } from '../session/disposal.js';
+import type { Messages } from '../session/messages.js';
 import { failureIn, type ProviderFailure } from '../session/provider-failures.js';
 import type { InternalEvent, LoginFailure, SessionEvents } from '../session/session-events.js';
 import { type AccountRecord, type SessionRecord, snapshotOf } from '../session/session-record.js';
@@ -29,7 +30,6 @@ import {
 } from './confirmation-code.js';
 import type { FailedLogin, LoginOutcome } from './login-attempt.js';
 import { topicOf } from './login-waiters.js';
-import type { Messages } from './messages.js';
 
 export interface LoginCompletionOptions {
   readonly attempts: AttemptStore;

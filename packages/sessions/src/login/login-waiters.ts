@@ -1,7 +1,7 @@
 import { Counter } from '../limits/counter.js';
+import type { Messages } from '../session/messages.js';
 import type { Clock } from '../time/clock.js';
 import type { AttemptKey, PendingAttempt } from './attempt-record.js';
-import type { Messages } from './messages.js';
 
 /** The maximum number of calls that wait for one login. */
 const MAX_PER_LOGIN = 20;

@@ -6,6 +6,7 @@ import type { Provider } from '../provider/provider.js';
 import type { Disposal } from '../session/disposal.js';
 import type { SessionRef } from '../session/ids.js';
 import type { Lifetimes } from '../session/lifetimes.js';
+import type { Messages } from '../session/messages.js';
 import type { SessionMatcher } from '../session/session-administration.js';
 import type { InternalEvent, SessionEvents } from '../session/session-events.js';
 import type { SessionSnapshot } from '../session/session-record.js';
@@ -25,7 +26,6 @@ import { LoginCompletion } from './login-completion.js';
 import { LoginRateLimit } from './login-rate-limit.js';
 import { LoginStarts, type StartLoginOptions } from './login-starts.js';
 import { LoginWaiters } from './login-waiters.js';
-import type { Messages } from './messages.js';
 import { type PendingLogin, pendingLoginOf, type StartedLogin } from './pending-login.js';
 
 export interface LoginsOptions {

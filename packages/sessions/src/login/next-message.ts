@@ -1,5 +1,5 @@
+import type { Messages } from '../session/messages.js';
 import type { Clock } from '../time/clock.js';
-import type { Messages } from './messages.js';
 
 export interface NextMessageOptions {
   readonly messages: Messages;

@@ -1,4 +1,5 @@
 import { isLegacyRequest, PROTOCOL_VERSION_META_KEY } from '@modelcontextprotocol/server';
+import type { ChangeElsewhere } from '../session/followed-session.js';
 import type { InternalEvent } from '../session/session-events.js';
 import { Connections, type ConnectionsOptions } from './era-2025/connections.js';
 import { StatelessHandler, type StatelessHandlerOptions } from './era-2026/stateless-handler.js';
@@ -40,8 +41,8 @@ export class Endpoint {
     this.#isDraining = true;
   }
 
-  /** Follows an event. Call it for each one. */
-  handleEvent(event: InternalEvent): void {
+  /** Follows an event, or a change by another node. Call it for each one. */
+  handleEvent(event: InternalEvent | ChangeElsewhere): void {
     this.#connections.handleEvent(event);
     this.#stateless.handleEvent(event);
   }

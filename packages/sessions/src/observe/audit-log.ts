@@ -14,6 +14,8 @@ const BY_USERS: ReadonlySet<LoginFailure> = new Set(['declined', 'canceled', 'si
 export interface AuditLogOptions {
   readonly logger: Logger;
   readonly clock: Clock;
+  /** The name of this process in its cluster, for every line. Absent without a cluster. */
+  readonly node?: string | undefined;
 }
 
 /**
@@ -21,10 +23,17 @@ export interface AuditLogOptions {
  * `session` and `logId` are those of the event. Refused requests are counted, so that a client cannot fill the log by
  * repeating one; requests for another principal's connection are counted for each session.
  */
-export function auditLog({ logger, clock }: AuditLogOptions): SessionListener {
+export function auditLog({ logger, clock, node }: AuditLogOptions): SessionListener {
   const write = (event: SessionEvent, times?: number) => {
     const ids = 'logId' in event ? { session: event.session, logId: event.logId } : {};
-    const entry = { event: event.type, ...ids, ...entryOf(event), ...(times !== undefined && { times }) };
+    const by = node === undefined ? {} : { node };
+    const entry = {
+      event: event.type,
+      ...ids,
+      ...entryOf(event),
+      ...(times !== undefined && { times }),
+      ...by,
+    };
     logger[levelOf(event)](entry, event.type === 'provider.failed' ? describeFailure(event) : event.type);
   };
   const refusals = new LogThrottle(clock, write);

@@ -11,7 +11,6 @@ import type { OneTimeStore } from '../limits/one-time-store.js';
 import type { Rates } from '../limits/rates.js';
 import { loginGrantsOf } from '../login/attempt-record.js';
 import type { AttemptStore } from '../login/attempt-store.js';
-import type { Messages } from '../login/messages.js';
 import type { ErrorLog } from '../observe/error-log.js';
 import type { Logger } from '../observe/logger.js';
 import { Provider, type ProviderRuntime } from '../provider/provider.js';
@@ -21,10 +20,12 @@ import { Disposal, type RevokeTokens } from '../session/disposal.js';
 import { DueSessions } from '../session/due-sessions.js';
 import { ExpiryNotices } from '../session/expiry-notices.js';
 import { GrantsInUse } from '../session/grants-in-use.js';
+import type { Messages } from '../session/messages.js';
 import { OwnerSessions } from '../session/owner-sessions.js';
 import { isPresent } from '../session/presence.js';
 import { PresenceVisits } from '../session/presence-visits.js';
 import { providerFailed, SessionEvents } from '../session/session-events.js';
+import { SessionMessages } from '../session/session-messages.js';
 import { SessionRegistry } from '../session/session-registry.js';
 import type { CreatePorts } from '../store/ports.js';
 import { Deadlines } from '../time/deadlines.js';
@@ -50,6 +51,8 @@ export interface SessionParts {
   readonly rates: Rates;
   readonly attempts: AttemptStore;
   readonly messages: Messages;
+  /** Absent if sessions end with this process, so that no other one changes them. */
+  readonly sessionMessages: SessionMessages | undefined;
   readonly events: SessionEvents;
   readonly disposal: Disposal;
   readonly registry: SessionRegistry;
@@ -106,8 +109,10 @@ export function composeSessions(
   });
   const disposal = new Disposal(vault, revoke, events, grantsInUse.mayRevoke);
   const due = new DueSessions({ store: sessions, clock, onError });
+  const sessionMessages = outlivesProcess ? new SessionMessages(messages) : undefined;
   const registry = new SessionRegistry({
     store: sessions,
+    messages: sessionMessages,
     due,
     keys,
     random,
@@ -190,6 +195,7 @@ export function composeSessions(
     rates,
     attempts,
     messages,
+    sessionMessages,
     events,
     disposal,
     registry,

@@ -2,6 +2,7 @@ import { SessionError } from '../errors.js';
 import { listen } from '../http/listen.js';
 import { LoginListener } from '../login/browser/listener.js';
 import { browserOpener, currentDesktop } from '../login/browser/open-browser.js';
+import { statusChangedBy } from '../mcp/server/status-resource.js';
 import { StdioConnection } from '../mcp/stdio.js';
 import { auditLog } from '../observe/audit-log.js';
 import { errorLog } from '../observe/error-log.js';
@@ -98,7 +99,8 @@ export function composeServer(createPorts: CreatePorts, options: SessionsOptions
   const lifecycle = new Lifecycle();
   const shutdown = new Shutdown({ ...environment, ...parts, ...mcp, ...http, lifecycle, node });
   const { events } = parts;
-  subscribeParts(environment, parts, mcp);
+  events.subscribe(publicListener(parts.keys, auditLog({ ...environment, node: node?.name })));
+  subscribeParts(parts, mcp);
   const administration = new SessionAdministration({ ...environment, ...parts });
 
   const middleware: Sessions['middleware'] = (...request) => {
@@ -186,14 +188,22 @@ export function composeServer(createPorts: CreatePorts, options: SessionsOptions
   return { sessions, parts };
 }
 
-/** Subscribes the parts that follow events, in the order in which they are called. */
+/** Subscribes the parts that follow events, in the order in which they are called, after the audit log. */
 function subscribeParts(
-  environment: ServerEnvironment,
-  { keys, events, refreshPolicy, sessionsPerAccount, states, logins }: SessionParts & LoginParts,
-  { subscriptions, endpoint }: McpParts,
+  parts: SessionParts & LoginParts,
+  { subscriptions, endpoint }: Pick<McpParts, 'subscriptions' | 'endpoint'>,
 ): void {
-  events.subscribe(publicListener(keys, auditLog(environment)));
+  const { events, registry, refreshPolicy, sessionsPerAccount, states, logins, sessionMessages } = parts;
   const ofSessions = [refreshPolicy, sessionsPerAccount, states];
   for (const part of [...ofSessions, logins, subscriptions, endpoint])
     events.subscribe((event) => part.handleEvent(event));
+  if (!sessionMessages) return;
+  events.subscribe((event) => {
+    const changed = statusChangedBy(event);
+    if (changed !== undefined) sessionMessages.publish(changed);
+  });
+  // The parts that keep something of sessions in this process.
+  registry.onChangedElsewhere((change) => {
+    for (const part of [states, subscriptions, endpoint]) part.handleEvent(change);
+  });
 }

@@ -1,6 +1,7 @@
 import { signedOut } from '../errors.js';
 import type { Clock } from '../time/clock.js';
 import { andThen, type MaybePromise } from '../time/promises.js';
+import { type ChangeElsewhere, FollowedSession } from './followed-session.js';
 import type { SessionRef } from './ids.js';
 import {
   ABSENT,
@@ -13,12 +14,15 @@ import {
   streamClosed,
   streamOpened,
 } from './presence.js';
+import type { SessionMessages } from './session-messages.js';
 import type { SessionRecord, SessionSnapshot } from './session-record.js';
 import type { SessionStore } from './session-store.js';
 
 export interface LocalSessionsOptions {
   readonly store: Pick<SessionStore, 'get'>;
   readonly clock: Clock;
+  /** Absent if no other node can change a session. */
+  readonly messages?: Pick<SessionMessages, 'subscribe'> | undefined;
   /** Called with the errors of the store. */
   readonly onError: (error: unknown) => void;
 }
@@ -34,10 +38,14 @@ interface LocalSession {
   isDeferred: boolean;
   /** Of the highest epoch. */
   abort: AbortController | undefined;
+  /** Absent if no other node can change the session. */
+  followed: FollowedSession | undefined;
 }
 
 /** The time by which a client may seem to have been absent longer than it is. */
 const MAX_FORGOTTEN_MS = 1000;
+/** The delay before a session that another node has changed is read again after an error of the store. */
+const READ_AGAIN_MS = 1000;
 
 /** Lower than any epoch of a record. */
 const UNKNOWN_EPOCH = -1;
@@ -51,6 +59,8 @@ const UNKNOWN_EPOCH = -1;
 export class LocalSessions {
   /** Called when a client has become absent, so that a lifetime may end earlier. */
   onAbsent: (ref: SessionRef) => void = () => undefined;
+  /** Called when another node has changed a session that this process keeps something of. What ran for it is aborted. */
+  onChangedElsewhere: (change: ChangeElsewhere) => void = () => undefined;
   readonly #options: LocalSessionsOptions;
   readonly #entries = new Map<SessionRef, LocalSession>();
 
@@ -134,10 +144,27 @@ export class LocalSessions {
     return entry.abort.signal;
   }
 
-  /** Aborts the signals of earlier epochs. */
+  /**
+   * Follows the changes of a session by other nodes while another part of this process keeps something of it.
+   * @returns a function to call when it does not any more
+   */
+  hold(ref: SessionRef): () => void {
+    if (!this.#options.messages) return NOTHING;
+    const entry = this.#entryOf(ref);
+    const { followed } = entry;
+    if (!followed) return NOTHING;
+    followed.holds++;
+    const release = this.#once(ref, entry, () => {
+      followed.holds--;
+      this.#forgetIdle(ref, entry);
+    });
+    return () => release('server');
+  }
+
+  /** Notes a change by this process. Aborts the signals of earlier epochs. */
   changed(after: SessionRecord): void {
     const entry = this.#entries.get(after.ref);
-    if (entry) raise(entry, after.epoch);
+    if (entry) note(entry, after);
   }
 
   /** Aborts the signals of a session that has ended, and keeps nothing of it. A later epoch is kept. */
@@ -157,9 +184,36 @@ export class LocalSessions {
     const entry = this.#entries.get(ref);
     if (!entry) return from();
     return andThen(from(), (record) => {
-      if (!record) this.#forget(ref, entry);
+      if (!record) this.#endedElsewhere(ref, entry);
       return record;
     });
+  }
+
+  /** A session that is gone was ended by another node, if there are others. */
+  #endedElsewhere(ref: SessionRef, entry: LocalSession): void {
+    if (this.#entries.get(ref) !== entry) return;
+    const { epoch, followed } = entry;
+    this.#forget(ref, entry);
+    if (followed) this.onChangedElsewhere({ type: 'session.ended', ref, epoch });
+  }
+
+  /** Reads a session that another node may have changed. */
+  async #readAgain(ref: SessionRef): Promise<void> {
+    const { store, clock, onError } = this.#options;
+    const entry = this.#entries.get(ref);
+    if (!entry?.followed) return;
+    try {
+      const record = await store.get(ref);
+      if (this.#entries.get(ref) !== entry) return;
+      const type = entry.followed.changeTo(record);
+      if (!record || type === 'session.ended') return this.#endedElsewhere(ref, entry);
+      const { epoch } = entry;
+      note(entry, record);
+      this.onChangedElsewhere({ type, ref, epoch });
+    } catch (error) {
+      onError(error);
+      clock.after(READ_AGAIN_MS, () => void this.#readAgain(ref));
+    }
   }
 
   #present(entry: LocalSession): void {
@@ -170,13 +224,14 @@ export class LocalSessions {
   #forgetIdle(ref: SessionRef, entry: LocalSession): void {
     const { presence, presentSinceMs, abort } = entry;
     const { presentUntilMs = 0, disconnectedAtMs } = presence;
-    if (isPresent(presence) || disconnectedAtMs !== undefined || abort) return;
+    if (isPresent(presence) || disconnectedAtMs !== undefined || abort || entry.followed?.holds) return;
     if (presentUntilMs - presentSinceMs < MAX_FORGOTTEN_MS) this.#forget(ref, entry);
   }
 
   #forget(ref: SessionRef, entry: LocalSession): void {
     if (this.#entries.get(ref) !== entry) return;
     this.#entries.delete(ref);
+    entry.followed?.unfollow();
     raise(entry, Number.POSITIVE_INFINITY);
   }
 
@@ -190,14 +245,21 @@ export class LocalSessions {
       presentSinceMs: 0,
       isDeferred: false,
       abort: undefined,
+      // Before the read: a change after it is a message.
+      followed: this.#follow(ref),
     };
     this.#entries.set(ref, entry);
     const verified = andThen(
       this.read(ref, () => this.#options.store.get(ref)),
-      (record) => record && raise(entry, record.epoch),
+      (record) => record && note(entry, record),
     );
     if (verified instanceof Promise) verified.catch(this.#options.onError);
     return entry;
+  }
+
+  #follow(ref: SessionRef): FollowedSession | undefined {
+    const unfollow = this.#options.messages?.subscribe(ref, () => void this.#readAgain(ref));
+    return unfollow && new FollowedSession(unfollow);
   }
 
   /** A new session of the same owner has the same reference. What belongs to the old one does not count for it. */
@@ -209,6 +271,14 @@ export class LocalSessions {
       run(by);
     };
   }
+}
+
+const NOTHING = (): void => undefined;
+
+/** Notes what a record says: that earlier epochs are over. */
+function note(entry: LocalSession, record: SessionRecord): void {
+  entry.followed?.note(record);
+  raise(entry, record.epoch);
 }
 
 /** Aborts the signals below an epoch. */

@@ -7,6 +7,7 @@ import type { SessionLimits } from './capacity/capacity.js';
 import type { Disposal } from './disposal.js';
 import type { DueSessions } from './due-sessions.js';
 import { SessionExpiry } from './expiry.js';
+import type { ChangeElsewhere } from './followed-session.js';
 import type { IdKind, Owner, SessionRef } from './ids.js';
 import type { Lifetimes } from './lifetimes.js';
 import { LocalSessions } from './local-sessions.js';
@@ -15,6 +16,7 @@ import type { Presence, StreamCloser } from './presence.js';
 import { type Resolution, SessionResolving } from './resolving.js';
 import type { SessionEvents } from './session-events.js';
 import type { IndexKey } from './session-index.js';
+import type { SessionMessages } from './session-messages.js';
 import {
   type EndReason,
   type SessionKind,
@@ -45,6 +47,8 @@ export interface SessionRegistryOptions {
   readonly events: SessionEvents;
   readonly disposal: Disposal;
   readonly limits: SessionLimits;
+  /** Absent if no other node can change sessions. */
+  readonly messages?: SessionMessages | undefined;
   /** Called with the errors of the store that no caller waits for. */
   readonly onError: (error: unknown) => void;
 }
@@ -211,6 +215,19 @@ export class SessionRegistry {
    */
   requestBegan(ref: SessionRef): (by: StreamCloser) => void {
     return this.#local.requestBegan(ref);
+  }
+
+  /**
+   * Follows the changes of a session by other nodes while this process keeps something of it.
+   * @returns a function to call when it does not any more
+   */
+  hold(ref: SessionRef): () => void {
+    return this.#local.hold(ref);
+  }
+
+  /** Calls `run` when another node has changed a session that this process keeps something of, in place of an event. */
+  onChangedElsewhere(run: (change: ChangeElsewhere) => void): void {
+    this.#local.onChangedElsewhere = run;
   }
 
   /** Notes that the last client of a session has disconnected in another way than by closing its streams. */

@@ -3,6 +3,7 @@ import type { Disposal, RevocationReport } from './disposal.js';
 import type { SessionRef } from './ids.js';
 import type { LocalSessions } from './local-sessions.js';
 import type { SessionEvents } from './session-events.js';
+import type { SessionMessages } from './session-messages.js';
 import {
   type EndReason,
   hasHandle,
@@ -21,6 +22,8 @@ export interface SignOutOptions {
   readonly local: LocalSessions;
   readonly events: SessionEvents;
   readonly disposal: Disposal;
+  /** Absent if no other node can change sessions. */
+  readonly messages?: Pick<SessionMessages, 'publish'> | undefined;
   /** Called with the errors of the store that no caller waits for. */
   readonly onError: (error: unknown) => void;
 }
@@ -61,7 +64,9 @@ export class SignOut {
     options?: ChangeOptions,
   ): Promise<ChangedSession | undefined> {
     const changed = await this.#options.records.update(ref, change, options);
-    if (changed && changed.after.epoch !== changed.before.epoch) this.#signedOut(changed, 'other_user');
+    if (!changed) return undefined;
+    this.#options.local.changed(changed.after);
+    if (changed.after.epoch !== changed.before.epoch) this.#signedOut(changed, 'other_user');
     return changed;
   }
 
@@ -119,7 +124,10 @@ export class SignOut {
 
   /** Aborts, wipes and revokes what belongs to the epoch before a sign-out. */
   #signedOut({ before, after }: ChangedSession, reason: SignOutReason): SignedOut {
-    this.#options.local.changed(after);
+    const { local, messages } = this.#options;
+    local.changed(after);
+    // Also without a login and an event: a pending login ends.
+    messages?.publish(after.ref);
     if (!isSignedIn(before)) return { ...NOTHING_REVOKED, isDone: true };
     const revoked = this.#dispose(before);
     this.#options.events.emit({ type: 'session.signed_out', ...snapshotOf(before), reason });

@@ -26,6 +26,8 @@ export interface JoinableCluster extends Cluster {
 
 /** One process among those that share an engine. */
 export interface ClusterNode {
+  /** Names this process in the logs of all nodes: its host and its process id. */
+  readonly name: string;
   /** The time of the engine. */
   readonly clock: Clock;
   /** The keys of all nodes. Until the node is ready, they throw SessionError `store_unavailable`. */

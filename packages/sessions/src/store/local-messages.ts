@@ -1,4 +1,4 @@
-import type { Messages } from '../login/messages.js';
+import type { Messages } from '../session/messages.js';
 
 /** Messages within this process. They are delivered in the tick in which they are published. */
 export class LocalMessages implements Messages {

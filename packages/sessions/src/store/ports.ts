@@ -1,8 +1,8 @@
 import type { OneTimeStore } from '../limits/one-time-store.js';
 import type { Rates } from '../limits/rates.js';
 import type { AttemptStore } from '../login/attempt-store.js';
-import type { Messages } from '../login/messages.js';
 import type { SessionRef } from '../session/ids.js';
+import type { Messages } from '../session/messages.js';
 import type { SessionStore } from '../session/session-store.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';

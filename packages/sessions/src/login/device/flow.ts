@@ -2,6 +2,7 @@ import type { GrantedTokens } from '../../account/refresh/granted-tokens.js';
 import { SessionError } from '../../errors.js';
 import type { DeviceAuthorization, DevicePoll } from '../../provider/device-authorization.js';
 import type { Provider } from '../../provider/provider.js';
+import type { Messages } from '../../session/messages.js';
 import type { ProviderFailure } from '../../session/provider-failures.js';
 import type { LoginFailure } from '../../session/session-events.js';
 import type { Clock } from '../../time/clock.js';
@@ -14,7 +15,6 @@ import type { AttemptStore } from '../attempt-store.js';
 import type { InitiatorVerifier } from '../initiator-verifier.js';
 import type { LoginCompletion } from '../login-completion.js';
 import { topicOf } from '../login-waiters.js';
-import type { Messages } from '../messages.js';
 import { nextMessage } from '../next-message.js';
 import {
   afterPoll,

@@ -1,5 +1,6 @@
 import { isInitializeRequest } from '@modelcontextprotocol/server';
 import { bytesOfJson, MemoryQuota, type QuotaShare } from '../../limits/memory-quota.js';
+import type { ChangeElsewhere } from '../../session/followed-session.js';
 import type { SessionId, SessionRef } from '../../session/ids.js';
 import type { StreamCloser } from '../../session/presence.js';
 import type { InternalEvent } from '../../session/session-events.js';
@@ -46,6 +47,8 @@ const MAX_INITIALIZE_CHARACTERS = 16 * 1024;
 interface OpenConnection {
   readonly connection: Connection;
   readonly session: SessionRef;
+  /** Ends the holds of both. */
+  readonly drop: () => void;
 }
 
 /** The connections of 2025 clients. Each is a protocol session, from `initialize` to its end. */
@@ -62,13 +65,14 @@ export class Connections {
     this.#options = options;
   }
 
-  /** Follows an event. Call it for each one. */
-  handleEvent(event: InternalEvent): void {
+  /** Follows an event, or a change by another node. Call it for each one. */
+  handleEvent(event: InternalEvent | ChangeElsewhere): void {
     switch (event.type) {
       case 'session.ended':
         void this.#close(event.ref);
         return;
       case 'session.signed_out':
+      case 'session.account_lost':
       case 'account.removed':
       case 'account.reauthentication_required':
         // Another user may log in next.
@@ -207,7 +211,12 @@ export class Connections {
   }
 
   #add({ connection: ref, session }: ResolvedConnection, connection: Connection): void {
-    this.#connections.set(ref, { connection, session: session.ref });
+    const { registry } = this.#options;
+    const drops = [...new Set([ref, session.ref])].map((each) => registry.hold(each));
+    const drop = () => {
+      for (const each of drops) each();
+    };
+    this.#connections.set(ref, { connection, session: session.ref, drop });
     const others = this.#ofSession.get(session.ref) ?? new Set();
     this.#ofSession.set(session.ref, others.add(connection));
   }
@@ -218,8 +227,9 @@ export class Connections {
     this.#clientInfo.delete(ref);
     const open = this.#connections.get(ref);
     if (!open) return;
-    const { connection, session } = open;
+    const { connection, session, drop } = open;
     this.#connections.delete(ref);
+    drop();
     const others = this.#ofSession.get(session);
     others?.delete(connection);
     if (others?.size === 0) this.#ofSession.delete(session);

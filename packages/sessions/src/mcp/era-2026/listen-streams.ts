@@ -1,6 +1,7 @@
 import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server';
 import type { ClientKey } from '../../limits/client-key.js';
 import { FairEviction } from '../../limits/fair-eviction.js';
+import type { ChangeElsewhere } from '../../session/followed-session.js';
 import type { SessionRef } from '../../session/ids.js';
 import type { StreamCloser } from '../../session/presence.js';
 import type { InternalEvent } from '../../session/session-events.js';
@@ -63,8 +64,8 @@ export class ListenStreams {
     this.#deadlines = deadlines;
   }
 
-  /** Follows an event. Call it for each one. */
-  handleEvent(event: InternalEvent): void {
+  /** Follows an event, or a change by another node. Call it for each one. */
+  handleEvent(event: InternalEvent | ChangeElsewhere): void {
     const changed = statusChangedBy(event);
     if (changed) this.notify(changed, STATUS_URI);
     if (event.type === 'session.ended') this.#end(event.ref);

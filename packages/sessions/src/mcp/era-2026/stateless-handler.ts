@@ -7,6 +7,7 @@ import {
 import type { Principal } from '../../access/access.js';
 import { Counter } from '../../limits/counter.js';
 import type { MemoryQuota } from '../../limits/memory-quota.js';
+import type { ChangeElsewhere } from '../../session/followed-session.js';
 import type { SessionId, SessionRef } from '../../session/ids.js';
 import type { OwnerSessions } from '../../session/owner-sessions.js';
 import type { StreamCloser } from '../../session/presence.js';
@@ -89,8 +90,8 @@ export class StatelessHandler {
     });
   }
 
-  /** Follows an event. Call it for each one. */
-  handleEvent(event: InternalEvent): void {
+  /** Follows an event, or a change by another node. Call it for each one. */
+  handleEvent(event: InternalEvent | ChangeElsewhere): void {
     this.#listenStreams.handleEvent(event);
   }
 

@@ -1,4 +1,5 @@
 import { type McpServer, ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server';
+import type { ChangeElsewhere } from '../../session/followed-session.js';
 import type { SessionRef } from '../../session/ids.js';
 import type { InternalEvent } from '../../session/session-events.js';
 import { refusalOf } from '../request/resolved-session.js';
@@ -26,11 +27,13 @@ export function registerStatusResource(server: McpServer, options: SessionStatus
   );
 }
 
-/** The session whose status an event changes; `undefined` if it changes none. */
-export function statusChangedBy(event: InternalEvent): SessionRef | undefined {
+/** The session whose status an event, or a change by another node, changes; `undefined` if it changes none. */
+export function statusChangedBy(event: InternalEvent | ChangeElsewhere): SessionRef | undefined {
   switch (event.type) {
     case 'session.signed_out':
     case 'session.ended':
+    case 'session.account_lost':
+    case 'session.changed':
     case 'session.expires_soon':
     case 'login.started':
     case 'login.failed':

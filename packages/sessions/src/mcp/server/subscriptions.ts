@@ -1,6 +1,7 @@
 import { type McpServer, ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server';
 import { bytesOfText, type MemoryQuota, type QuotaShare } from '../../limits/memory-quota.js';
 import { sessionRequired } from '../../session/account-errors.js';
+import type { ChangeElsewhere } from '../../session/followed-session.js';
 import type { SessionRef } from '../../session/ids.js';
 import type { InternalEvent } from '../../session/session-events.js';
 import { MAX_SUBSCRIPTIONS, MAX_URI_CHARACTERS, quotaKeyOf } from '../request/client-memory-limits.js';
@@ -45,8 +46,8 @@ export class Subscriptions {
     });
   }
 
-  /** Follows an event. Call it for each one. */
-  handleEvent(event: InternalEvent): void {
+  /** Follows an event, or a change by another node. Call it for each one. */
+  handleEvent(event: InternalEvent | ChangeElsewhere): void {
     if (event.type === 'session.ended') this.#forget(event.ref);
     const ref = statusChangedBy(event);
     const subscribers = ref && this.#subscribers.get(ref);

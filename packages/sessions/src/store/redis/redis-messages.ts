@@ -1,4 +1,4 @@
-import type { Messages } from '../../login/messages.js';
+import type { Messages } from '../../session/messages.js';
 import type { RandomSource } from '../../vault/random.js';
 import { LocalMessages } from '../local-messages.js';
 import type { Commands } from './engine.js';

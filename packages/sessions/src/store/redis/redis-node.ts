@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import type { Redis } from 'ioredis';
 import { SessionError, storeUnavailable } from '../../errors.js';
 import { systemClock } from '../../time/clock.js';
@@ -40,6 +41,7 @@ const WAIT_MS = 250;
 
 /** One node of an engine: its connections, whether it may be used, and the stores on it. */
 export class RedisNode implements ClusterNode {
+  readonly name: string = `${hostname()}:${process.pid}`;
   readonly clock: EngineClock = new EngineClock();
   readonly keys: KeyHierarchy = new KeyHierarchy();
   readonly #options: RedisNodeOptions;
