@@ -449,6 +449,36 @@ describe('session.fetch', () => {
     expect(bench.provider.presented).toHaveLength(3);
   });
 
+  it('refreshes once, also for a call that had the renewed token before an API refused it [security 25]', async () => {
+    const responses: ServerResponse[] = [];
+    const origin = await startApi((_request, response) => {
+      if (responses.push(response) === 1) response.writeHead(401).end();
+    });
+    const { session, bench } = await sessionAt([origin]);
+    const first = session.fetch(origin);
+    await eventually(() => responses.length === 2);
+    const late = session.fetch(origin);
+    await eventually(() => responses.length === 3);
+    responses[1]?.writeHead(401).end();
+    await first;
+    responses[2]?.writeHead(401).end();
+    expect((await late).status).toBe(401);
+    expect([bench.provider.presented.length, responses.length]).toEqual([1, 3]);
+  });
+
+  it('leaves nothing of a call whose response was read or dropped [security 38]', async () => {
+    const origin = await startApi((_request, response) => response.writeHead(401).end('refused'));
+    const { session, bench } = await sessionAt([origin]);
+    await (await session.fetch(origin)).text();
+    await session.fetch(origin);
+    await expect
+      .poll(() => {
+        collectGarbage();
+        return bench.registry.localSize;
+      })
+      .toBe(0);
+  });
+
   it('tries a token again that was renewed and taken', async () => {
     let refusals = 1;
     const origin = await startApi((_request, response) => {

@@ -46,7 +46,6 @@ export interface SessionFetchOptions {
  */
 export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
   const origins = new Map([...options.apiOrigins].map(([name, urls]) => [name, new Set(urls)]));
-  const rejected = new RejectedGenerations();
 
   return async ({ snapshot, preferred, given: tokens }, input, optional) => {
     // `fetch` accepts null, too.
@@ -58,7 +57,7 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
       (await ownOriginOf(options, snapshot, names, url.origin));
     const init = input instanceof Request ? await initOf(input, given) : given;
     const signal = options.registry.signalOf(snapshot);
-    // The session's signal outlives its calls. Each call has a signal of its own, so that listeners do not pile up.
+    // The session's signal is that of all its calls. Each has a signal of its own, so that listeners do not pile up.
     const linked = linkedSignal(...(init.signal ? [init.signal, signal] : [signal]));
     const call = async () => {
       const pending = options.accounts.accessToken(snapshot, provider);
@@ -84,8 +83,8 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
       throw error;
     };
     const first = await call();
-    if (rejected.has(signal, provider, first.generation)) return answer(first);
     if (!isTokenRejected(first) || !isReplayable(init.body)) return answer(first);
+    if (await rejections.isNoted(snapshot, provider, first.generation)) return answer(first);
     const renewing = options.refresher.replaceRefused(snapshot.ref, provider, first.generation);
     const isRenewed = await unlessAborted(renewing, linked).then(
       () => true,
@@ -97,10 +96,8 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
     if (!isRenewed) return first.response;
     await first.response.body?.cancel();
     const second = await call();
-    if (isTokenRejected(second)) {
-      rejected.add(signal, provider, second.generation);
+    if (isTokenRejected(second))
       await rejections.rejectedAgain(snapshot, provider, second.generation).catch(() => undefined);
-    }
     return answer(second);
   };
 }
@@ -191,22 +188,6 @@ function isTemporary(error: unknown): boolean {
     error instanceof SessionError &&
     (error.code === 'provider_unavailable' || error.code === 'provider_refused')
   );
-}
-
-/**
- * Token sets that an API rejected right after their renewal: another renewal would not help. Kept until the sign-out.
- */
-class RejectedGenerations {
-  readonly #generations = new WeakMap<AbortSignal, Map<string, number>>();
-
-  add(session: AbortSignal, provider: string, generation: number): void {
-    const ofSession = this.#generations.get(session) ?? new Map<string, number>();
-    this.#generations.set(session, ofSession.set(provider, generation));
-  }
-
-  has(session: AbortSignal, provider: string, generation: number): boolean {
-    return this.#generations.get(session)?.get(provider) === generation;
-  }
 }
 
 function isTokenRejected({ response, leftOrigin }: FollowedResponse): boolean {

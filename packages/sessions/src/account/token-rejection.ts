@@ -59,6 +59,13 @@ export class TokenRejections {
     if (account.generation === generation) await refresher.noteRejected(record.ref, account);
   }
 
+  /** Whether an API has rejected a token set right after its renewal: another renewal would not help. */
+  async isNoted({ ref, epoch }: SessionSnapshot, provider: string, generation: number): Promise<boolean> {
+    const record = await this.#options.registry.get(ref);
+    const account = record?.epoch === epoch ? record.accounts[provider] : undefined;
+    return account?.generation === generation && account.failureReason === 'token_rejected';
+  }
+
   /** Notes that an API accepts the token of a login that answered a demand. The same demand again is a new one. */
   async accepted({ ref, epoch }: SessionSnapshot, provider: string): Promise<void> {
     await this.#options.registry.update(ref, (record) => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { storeUnavailable } from '../errors.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
+import { onAbort } from '../time/on-abort.js';
 import type { MaybePromise } from '../time/promises.js';
 import type { SessionRef } from './ids.js';
 import { LocalSessions } from './local-sessions.js';
@@ -168,6 +169,34 @@ describe('what a process keeps of a session', () => {
 });
 
 describe('the signal of a session', () => {
+  it('is kept while it is followed, and forgotten with its last follower [security 10, 38]', () => {
+    const bench = new Bench();
+    const aborted: string[] = [];
+    const stops = ['first', 'second'].map((name) => onAbort(bench.signal(), () => aborted.push(name)));
+    bench.local.requestBegan(ref)('server');
+    stops[0]?.();
+    expect(bench.local.size).toBe(1);
+    stops[1]?.();
+    expect(bench.local.size).toBe(0);
+
+    onAbort(bench.signal(), () => aborted.push('third'));
+    stops[1]?.();
+    bench.local.forget({ ref, epoch: 0 });
+    expect([aborted, bench.local.size]).toEqual([['third'], 0]);
+  });
+
+  it('that is no longer followed leaves the streams and the next signal as they are', () => {
+    const bench = new Bench();
+    bench.local.streamOpened(ref);
+    const stop = onAbort(bench.signal(), () => undefined);
+    bench.local.changed({ ...blankRecord(ref, 'connection', 'anonymous', 0), epoch: 1 });
+    const next = bench.signal(1);
+    stop();
+    expect([bench.signal(1), bench.local.presenceOf(ref).openStreams]).toEqual([next, 1]);
+    onAbort(next, () => undefined)();
+    expect([next.aborted, bench.local.presenceOf(ref).openStreams]).toEqual([false, 1]);
+  });
+
   it('is one for each epoch, and aborts when a later epoch is seen', () => {
     const bench = new Bench();
     const [first, again] = [bench.signal(), bench.signal()];

@@ -1,5 +1,6 @@
 import { signedOut } from '../errors.js';
 import type { Clock } from '../time/clock.js';
+import { onUnfollowed } from '../time/on-abort.js';
 import { andThen, type MaybePromise } from '../time/promises.js';
 import { type ChangeElsewhere, FollowedSession } from './followed-session.js';
 import type { SessionRef } from './ids.js';
@@ -134,13 +135,16 @@ export class LocalSessions {
     if (entry) entry.isDeferred = entry.presence.requests > 0;
   }
 
-  /** Aborts when the session is signed out or ends. */
+  /**
+   * Aborts when the session is signed out or ends. Follow it with `onAbort` in the same tick: it is forgotten when its
+   * last follower has stopped.
+   */
   signalOf({ ref, epoch }: SessionSnapshot): AbortSignal {
     const entry = this.#entryOf(ref);
     // A record had that epoch, so that earlier ones are over.
     raise(entry, epoch);
     if (this.#entries.get(ref) !== entry || entry.epoch > epoch) return AbortSignal.abort(signedOut());
-    entry.abort ??= new AbortController();
+    entry.abort ??= this.#abortOf(ref, entry);
     return entry.abort.signal;
   }
 
@@ -214,6 +218,17 @@ export class LocalSessions {
       onError(error);
       clock.after(READ_AGAIN_MS, () => void this.#readAgain(ref));
     }
+  }
+
+  #abortOf(ref: SessionRef, entry: LocalSession): AbortController {
+    const abort = new AbortController();
+    onUnfollowed(abort.signal, () => {
+      // Another session of the same owner may have begun, or another epoch.
+      if (entry.abort !== abort) return;
+      entry.abort = undefined;
+      this.#forgetIdle(ref, entry);
+    });
+    return abort;
   }
 
   #present(entry: LocalSession): void {

@@ -196,7 +196,10 @@ export class SessionRegistry {
     return this.#local.presentRefs();
   }
 
-  /** Aborts when the session is signed out or ends. */
+  /**
+   * Aborts when the session is signed out or ends. Follow it with `onAbort` in the same tick: it is forgotten when its
+   * last follower has stopped.
+   */
   signalOf(snapshot: SessionSnapshot): AbortSignal {
     return this.#local.signalOf(snapshot);
   }

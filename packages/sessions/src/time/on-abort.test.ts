@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { collectWarnings } from '../../../../test/support/process-warnings.js';
 import { guardedSignal } from './guarded-signal.js';
 import { linkedSignal } from './linked-signal.js';
-import { followersOfSignal, onAbort } from './on-abort.js';
+import { followersOfSignal, onAbort, onUnfollowed } from './on-abort.js';
 
 describe('what follows the abort of a signal', () => {
   it('runs once, unless it was stopped', () => {
@@ -44,6 +44,27 @@ describe('what follows the abort of a signal', () => {
     stop();
     controller.abort();
     expect(runs).toEqual(['run']);
+  });
+});
+
+describe('a signal', () => {
+  it('says each time that its last follower has stopped, and nothing once it has aborted', () => {
+    const controller = new AbortController();
+    let times = 0;
+    const [stopFirst, stopSecond] = [0, 1].map(() => onAbort(controller.signal, () => undefined));
+    onUnfollowed(controller.signal, () => times++);
+    stopFirst?.();
+    stopFirst?.();
+    expect(times).toBe(0);
+    stopSecond?.();
+    stopSecond?.();
+    expect(times).toBe(1);
+    onAbort(controller.signal, () => undefined)();
+    expect(times).toBe(2);
+    const stopThird = onAbort(controller.signal, () => undefined);
+    controller.abort();
+    stopThird();
+    expect(times).toBe(2);
   });
 });
 

@@ -1,5 +1,11 @@
 /** What runs when a signal aborts. */
-const followersOf = new WeakMap<AbortSignal, Set<() => void>>();
+interface Followers {
+  readonly runs: Set<() => void>;
+  /** Called when the last one has stopped. */
+  unfollowed: () => void;
+}
+
+const followersOf = new WeakMap<AbortSignal, Followers>();
 
 /**
  * Calls `run` when a signal aborts; at once if it has. However many calls follow a signal, it has one listener: the
@@ -15,17 +21,25 @@ export function onAbort(signal: AbortSignal, run: () => void): () => void {
   }
   const followers = followersOf.get(signal) ?? follow(signal);
   const follower = () => run();
-  followers.add(follower);
-  return () => followers.delete(follower);
+  followers.runs.add(follower);
+  return () => {
+    if (followers.runs.delete(follower) && followers.runs.size === 0) followers.unfollowed();
+  };
 }
 
-function follow(signal: AbortSignal): Set<() => void> {
-  const followers = new Set<() => void>();
+/** Calls `run` each time when the last follower of a signal has stopped, before it aborts. */
+export function onUnfollowed(signal: AbortSignal, run: () => void): void {
+  (followersOf.get(signal) ?? follow(signal)).unfollowed = run;
+}
+
+function follow(signal: AbortSignal): Followers {
+  const followers: Followers = { runs: new Set(), unfollowed: () => undefined };
   followersOf.set(signal, followers);
+  const { runs } = followers;
   const runAll = () => {
     // A follower may stop another one.
-    for (const run of followers) run();
-    followers.clear();
+    for (const run of runs) run();
+    runs.clear();
   };
   signal.addEventListener('abort', runAll, { once: true });
   return followers;
@@ -33,5 +47,5 @@ function follow(signal: AbortSignal): Set<() => void> {
 
 /** How many followers of a signal have not been stopped. */
 export function followersOfSignal(signal: AbortSignal): number {
-  return followersOf.get(signal)?.size ?? 0;
+  return followersOf.get(signal)?.runs.size ?? 0;
 }
