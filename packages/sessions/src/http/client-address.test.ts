@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
+import { type IpAddress, parseAddress } from '../limits/client-key.js';
 import { clientKeyOfRequest, TrustedProxies } from './client-address.js';
 
 const trusted = new TrustedProxies(['10.0.0.0/8', '192.0.2.7', 'fd00::/8']);
@@ -81,6 +82,19 @@ describe('trusted proxies', () => {
     'fe80::1%eth0/64',
   ])('are addresses and ranges, not %j', (range) => {
     expect(() => new TrustedProxies([range])).toThrow(`"${range}" in \`trustedProxies\` is no address`);
+  });
+
+  it.each([
+    ['10.9.9.9/8', '10.255.0.1', '11.0.0.1'],
+    ['192.0.2.7', '192.0.2.7', '192.0.2.8'],
+    ['fd00::1/8', 'fdff::2', 'fe00::1'],
+    // A list of both families would compare the bits of an IPv4 address with this range.
+    ['::/8', '::1', '0.0.0.1'],
+    ['0.0.0.0/8', '0.0.0.1', '::1'],
+  ])('are the addresses of a range, %s: %s and not %s [security 39]', (range, address, other) => {
+    const proxies = new TrustedProxies([range]);
+    const isTrusted = [address, other].map((each) => proxies.has(parseAddress(each) as IpAddress));
+    expect(isTrusted).toEqual([true, false]);
   });
 
   it.each(['0.0.0.0/0', '::/0'])('may not contain all addresses: %s', (range) => {

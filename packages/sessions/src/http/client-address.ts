@@ -1,25 +1,27 @@
-import { isIP } from 'node:net';
-import ipaddr from 'ipaddr.js';
+import { BlockList, isIP } from 'node:net';
 import { SessionError } from '../errors.js';
 import { type ClientKey, clientKeyOf, type IpAddress, parseAddress } from '../limits/client-key.js';
 import type { GuardedRequest } from './guards.js';
 
 /** The proxies whose `X-Forwarded-For` names the client of a request. */
 export class TrustedProxies {
-  readonly #ranges: readonly (readonly [IpAddress, number])[];
+  /** By family: one list would also compare addresses with the ranges of the other. */
+  readonly #ranges = { ipv4: new BlockList(), ipv6: new BlockList() } as const;
+  readonly #isEmpty: boolean;
 
   /**
    * @param ranges addresses and CIDR ranges
    * @throws SessionError `configuration`
    */
   constructor(ranges: readonly string[]) {
-    this.#ranges = ranges.map(parseRange);
+    this.#isEmpty = ranges.length === 0;
+    for (const { family, address, bits } of ranges.map(parseRange)) {
+      this.#ranges[family].addSubnet(address, bits, family);
+    }
   }
 
-  has(address: IpAddress): boolean {
-    return this.#ranges.some(
-      ([range, bits]) => range.kind() === address.kind() && address.match(range, bits),
-    );
+  has({ family, address }: IpAddress): boolean {
+    return !this.#isEmpty && this.#ranges[family].check(address, family);
   }
 }
 
@@ -54,20 +56,28 @@ function parseForwarded(entry: string): IpAddress | undefined {
   return parseAddress(bracketed ?? ipv4 ?? bare);
 }
 
-function parseRange(range: string): readonly [IpAddress, number] {
+interface AddressRange extends IpAddress {
+  /** The length of the prefix. */
+  readonly bits: number;
+}
+
+const MAX_BITS = { ipv4: 32, ipv6: 128 } as const;
+
+function parseRange(range: string): AddressRange {
   const [, address = '', length] = /^([^/%]*)(?:\/(0|[1-9]\d*))?$/.exec(range) ?? [];
   const parsed = parseAddress(address);
-  if (parsed && length === undefined) return [parsed, parsed.kind() === 'ipv4' ? 32 : 128];
+  const maxBits = parsed ? MAX_BITS[parsed.family] : 0;
+  if (parsed && length === undefined) return { ...parsed, bits: maxBits };
   // The prefix of a mapped IPv4 address would count other bits than that of the address it becomes.
-  const isMapped = parsed?.kind() === 'ipv4' && isIP(address) === 6;
-  if (!parsed || isMapped || !ipaddr.isValidCIDR(range)) {
+  const isMapped = parsed?.family === 'ipv4' && isIP(address) === 6;
+  const bits = Number(length);
+  if (!parsed || isMapped || bits > maxBits) {
     throw new SessionError(
       'configuration',
       `"${range}" in \`trustedProxies\` is no address, such as 192.0.2.1 or 2001:db8::1, and no range, such as 10.0.0.0/8 or fd00::/8.`,
     );
   }
-  const [network, bits] = ipaddr.parseCIDR(range);
-  if (bits > 0) return [network, bits];
+  if (bits > 0) return { ...parsed, bits };
   throw new SessionError(
     'configuration',
     `"${range}" in \`trustedProxies\` contains all addresses, so every client could claim any address. Name the proxies.`,

@@ -33,7 +33,7 @@ function countedClientOf(
   trustedProxies: TrustedProxies,
 ): ClientKey | undefined {
   const address = parseAddress(remoteAddress);
-  if (!address || isLoopbackHost(address.toString()) || trustedProxies.has(address)) return undefined;
+  if (!address || isLoopbackHost(address.address) || trustedProxies.has(address)) return undefined;
   return clientKeyOf(address);
 }
 

@@ -49,12 +49,12 @@ export class DeploymentWarnings {
     if (address !== undefined && !trustedProxies.has(address)) {
       this.#warnOf(
         'untrusted-proxy',
-        `Requests from ${address} have the header ${quoted(header)}, which proxies and tunnels add, but that address is not a trusted proxy. All clients behind it count as one client and share its limits. If it is your proxy, list it in \`trustedProxies\` (MCP_SESSIONS_TRUSTED_PROXIES). If it is not, a client wrote the header, and you need not do anything.`,
+        `Requests from ${address.address} have the header ${quoted(header)}, which proxies and tunnels add, but that address is not a trusted proxy. All clients behind it count as one client and share its limits. If it is your proxy, list it in \`trustedProxies\` (MCP_SESSIONS_TRUSTED_PROXIES). If it is not, a client wrote the header, and you need not do anything.`,
       );
     } else if (address !== undefined && !headers.has('x-forwarded-for')) {
       this.#warnOf(
         'no-forwarded-for',
-        `The trusted proxy ${address} sends no X-Forwarded-For, only ${quoted(header)}, which is not read. All clients behind it count as one client and share its limits. Configure it to send X-Forwarded-For.`,
+        `The trusted proxy ${address.address} sends no X-Forwarded-For, only ${quoted(header)}, which is not read. All clients behind it count as one client and share its limits. Configure it to send X-Forwarded-For.`,
       );
     }
     const prefix = headers.get('x-forwarded-prefix');

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { clientKeyOf, parseAddress } from './client-key.js';
 
@@ -13,6 +14,32 @@ describe('the client key of an address', () => {
     ['::', '0:0:0:0::/64'],
   ])('is, for %s, %s [security 39]', (address, clientKey) => {
     expect(clientKeyOf(address)).toBe(clientKey);
+  });
+
+  it('is the first 64 bits in every notation of an IPv6 address [security 39]', () => {
+    const group = fc.oneof(fc.constant(0), fc.nat(0xffff));
+    const groups = fc.array(group, { minLength: 8, maxLength: 8 }).filter(([first]) => first !== 0);
+    const notation = fc.record({
+      groups,
+      isUpperCase: fc.boolean(),
+      isPadded: fc.boolean(),
+      hasIpv4: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(notation, ({ groups, isUpperCase, isPadded, hasIpv4 }) => {
+        const key = `${groups
+          .slice(0, 4)
+          .map((each) => each.toString(16))
+          .join(':')}::/64`;
+        const parts = groups.map((each) => each.toString(16).padStart(isPadded ? 4 : 1, '0'));
+        const bytes = groups.slice(6).flatMap((each) => [each >> 8, each & 0xff]);
+        const full = (hasIpv4 ? [...parts.slice(0, 6), bytes.join('.')] : parts).join(':');
+        const shortened = full.replace(/:(0+:)+/, '::');
+        for (const address of [full, shortened]) {
+          expect(clientKeyOf(isUpperCase ? address.toUpperCase() : address)).toBe(key);
+        }
+      }),
+    );
   });
 
   it.each([
