@@ -1,13 +1,33 @@
-import { createRemoteJWKSet, customFetch } from 'jose';
+import type { createRemoteJWKSet } from 'jose';
+
+type Jose = typeof import('jose');
+
+/** jose, and the keys of an issuer. */
+interface IssuerKeys {
+  readonly jose: Jose;
+  readonly keys: ReturnType<typeof createRemoteJWKSet>;
+}
 
 /** A place in the interface of jose; the address is that of `request`. */
 const ADDRESS = new URL('https://issuer.invalid/');
 
 /**
  * The keys of an issuer, which jose keeps for ten minutes. It requests them again for an unknown key id, at most every
- * 30 seconds; tokens that wait for them share a request.
+ * 30 seconds; tokens that wait for them share a request. The first call loads jose, because most servers verify no
+ * token.
  * @param request requests the keys (RFC 7517 section 5). Its errors are those of the verification
  */
-export function issuerKeys(request: () => Promise<object>): ReturnType<typeof createRemoteJWKSet> {
-  return createRemoteJWKSet(ADDRESS, { [customFetch]: async () => Response.json(await request()) });
+export function issuerKeys(request: () => Promise<object>): () => Promise<IssuerKeys> {
+  let loading: Promise<IssuerKeys> | undefined;
+  const load = async () => {
+    const jose = await import('jose');
+    const keys = jose.createRemoteJWKSet(ADDRESS, {
+      [jose.customFetch]: async () => Response.json(await request()),
+    });
+    return { jose, keys };
+  };
+  return () => {
+    loading ??= load();
+    return loading;
+  };
 }

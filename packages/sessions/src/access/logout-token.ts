@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import type { decodeJwt, errors } from 'jose';
 import { SessionError } from '../errors.js';
 import type { OneTimeStore } from '../limits/one-time-store.js';
 import type { LogoutTokenFault } from '../session/session-events.js';
@@ -56,11 +56,11 @@ const TOKEN_TYPE = /^(application\/)?(logout\+)?jwt$/i;
 /** Verifies the logout tokens of one provider (OpenID Connect Back-Channel Logout section 2.6), each once. */
 export class LogoutTokenVerifier {
   readonly #options: LogoutTokenVerifierOptions;
-  readonly #keys: JWTVerifyGetKey;
+  readonly #issuerKeys: ReturnType<typeof issuerKeys>;
 
   constructor(options: LogoutTokenVerifierOptions) {
     this.#options = options;
-    this.#keys = issuerKeys(options.requestKeys);
+    this.#issuerKeys = issuerKeys(options.requestKeys);
   }
 
   /**
@@ -70,7 +70,9 @@ export class LogoutTokenVerifier {
    *   `store_unavailable`
    */
   async verify(token: string): Promise<VerifiedLogout> {
-    const claims = token.length > MAX_TOKEN_CHARACTERS ? undefined : claimsIn(token);
+    if (token.length > MAX_TOKEN_CHARACTERS) return { fault: 'malformed' };
+    const { jose } = await this.#issuerKeys();
+    const claims = claimsIn(token, jose.decodeJwt);
     if (!claims) return { fault: 'malformed' };
     const { clientId, issuer } = this.#options;
     if (![claims.aud].flat().includes(clientId)) return { fault: 'audience' };
@@ -85,8 +87,9 @@ export class LogoutTokenVerifier {
   /** Verifies the signature, the times and the type. The claims are those that were decoded before. */
   async #signatureFault(token: string): Promise<LogoutTokenFault | undefined> {
     const { toleranceSeconds, wallClock = Date.now } = this.#options;
+    const { jose, keys } = await this.#issuerKeys();
     try {
-      const { protectedHeader } = await jwtVerify(token, this.#keys, {
+      const { protectedHeader } = await jose.jwtVerify(token, keys, {
         algorithms: [...SIGNATURE_ALGORITHMS],
         clockTolerance: toleranceSeconds,
         currentDate: new Date(wallClock()),
@@ -94,7 +97,7 @@ export class LogoutTokenVerifier {
       });
       return TOKEN_TYPE.test(protectedHeader.typ ?? 'JWT') ? undefined : 'claims';
     } catch (error) {
-      const fault = faultOf(error);
+      const fault = faultOf(error, jose.errors);
       if (fault) return fault;
       throw keysFailed(error);
     }
@@ -118,9 +121,9 @@ export class LogoutTokenVerifier {
 
 type Claims = Readonly<Record<string, unknown>>;
 
-function claimsIn(token: string): Claims | undefined {
+function claimsIn(token: string, decode: typeof decodeJwt): Claims | undefined {
   try {
-    return decodeJwt(token);
+    return decode(token);
   } catch {
     return undefined;
   }
@@ -151,18 +154,17 @@ function keysFailed(cause: unknown): SessionError {
 }
 
 /** The fault of the token that an error shows; `undefined` if the keys could not be fetched. */
-function faultOf(error: unknown): LogoutTokenFault | undefined {
-  if (error instanceof errors.JWTExpired) return 'expired';
-  if (error instanceof errors.JWTClaimValidationFailed) return 'claims';
-  if (error instanceof errors.JWTInvalid || error instanceof errors.JWSInvalid) return 'malformed';
-  return REJECTED.some((each) => error instanceof each) ? 'signature' : undefined;
+function faultOf(error: unknown, jose: typeof errors): LogoutTokenFault | undefined {
+  if (error instanceof jose.JWTExpired) return 'expired';
+  if (error instanceof jose.JWTClaimValidationFailed) return 'claims';
+  if (error instanceof jose.JWTInvalid || error instanceof jose.JWSInvalid) return 'malformed';
+  // The algorithm or the key does not fit, or the signature is not valid.
+  const rejected = [
+    jose.JOSEAlgNotAllowed,
+    jose.JOSENotSupported,
+    jose.JWKSNoMatchingKey,
+    jose.JWKSMultipleMatchingKeys,
+    jose.JWSSignatureVerificationFailed,
+  ];
+  return rejected.some((each) => error instanceof each) ? 'signature' : undefined;
 }
-
-/** The algorithm or the key does not fit, or the signature is not valid. */
-const REJECTED = [
-  errors.JOSEAlgNotAllowed,
-  errors.JOSENotSupported,
-  errors.JWKSNoMatchingKey,
-  errors.JWKSMultipleMatchingKeys,
-  errors.JWSSignatureVerificationFailed,
-];

@@ -1,7 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import fc from 'fast-check';
 import {
   type CryptoKey,
+  decodeProtectedHeader,
   exportJWK,
   exportSPKI,
   generateKeyPair,
@@ -370,6 +372,37 @@ describe('an opaque token', () => {
     }
     expect(await Promise.all(asking)).toHaveLength(1000);
     expect(answers).toHaveLength(1000);
+  });
+
+  it('is each token whose header jose cannot decode, or that has no three parts', () => {
+    const verifier = asked({ active: false });
+    const header = fc.oneof(
+      fc.json().map((json) => Buffer.from(json).toString('base64url')),
+      fc
+        .record({ alg: fc.string() })
+        .map((value) => Buffer.from(JSON.stringify(value)).toString('base64url')),
+      fc.uint8Array().map((bytes) => Buffer.from(bytes).toString('base64url')),
+    );
+    // What `Authorization` may contain.
+    const text = fc.string({ unit: fc.constantFrom(...'eyJhbGciOiJSUzI1NiJ9._-~+/') });
+    const joined = (...parts: string[]) => parts.join('.');
+    const token = fc.oneof(
+      text,
+      fc.tuple(header, text, text).map((parts) => joined(...parts)),
+      fc.tuple(header, text).map(([first, more]) => joined(first + more, '', '')),
+    );
+    const isJwt = (value: string) => {
+      try {
+        return value.split('.').length === 3 && decodeProtectedHeader(value).alg !== undefined;
+      } catch {
+        return false;
+      }
+    };
+    fc.assert(
+      fc.property(token, (value) => {
+        expect(verifier.isSelfContained(value)).toBe(isJwt(value));
+      }),
+    );
   });
 
   it('is introspected even if it has three parts', async () => {

@@ -1,4 +1,4 @@
-import { type CompactVerifyGetKey, compactVerify, decodeProtectedHeader, errors } from 'jose';
+import type { errors } from 'jose';
 import pLimit from 'p-limit';
 import { SessionError } from '../errors.js';
 import type { Clock } from '../time/clock.js';
@@ -45,11 +45,11 @@ const MAX_WAITING = 1000;
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions;
   readonly #introspections = pLimit(MAX_INTROSPECTIONS);
-  readonly #keys: CompactVerifyGetKey;
+  readonly #issuerKeys: ReturnType<typeof issuerKeys>;
 
   constructor(options: TokenVerifierOptions) {
     this.#options = options;
-    this.#keys = issuerKeys(() => options.tokenIssuer.requestKeys());
+    this.#issuerKeys = issuerKeys(() => options.tokenIssuer.requestKeys());
   }
 
   /** Whether a token needs no introspection: it is a JWT, or introspection is not configured. */
@@ -64,16 +64,17 @@ export class TokenVerifier {
 
   /** Verifies a JWT and reads its claims. */
   async #verifyJwt(token: string): Promise<ReadClaims> {
+    const { jose, keys } = await this.#issuerKeys();
     try {
-      const { payload, protectedHeader } = await compactVerify(token, this.#keys, {
+      const { payload, protectedHeader } = await jose.compactVerify(token, keys, {
         algorithms: [...SIGNATURE_ALGORITHMS],
       });
       // RFC 7797 section 7: a JWT's payload is always encoded.
-      const claims = protectedHeader.b64 === false ? undefined : claimsIn(payload);
+      const claims = protectedHeader.b64 === false ? undefined : jsonObjectIn(payload);
       if (claims === undefined) return MALFORMED;
       return statedTypeFault('typ', protectedHeader.typ) ?? this.#read(claims, 'jwt');
     } catch (error) {
-      const fault = this.#faultIn(error);
+      const fault = this.#faultIn(error, jose.errors);
       if (fault) return fault;
       throw unavailable(error);
     }
@@ -96,40 +97,42 @@ export class TokenVerifier {
   }
 
   /** The fault of the token that an error shows; `undefined` if the keys could not be fetched. */
-  #faultIn(error: unknown): TokenFault | undefined {
+  #faultIn(error: unknown, jose: typeof errors): TokenFault | undefined {
     const { issuer } = this.#options.expectations();
-    if (error instanceof errors.JOSEAlgNotAllowed || error instanceof errors.JOSENotSupported)
-      return ALGORITHM;
-    if (error instanceof errors.JWKSMultipleMatchingKeys) {
+    if (error instanceof jose.JOSEAlgNotAllowed || error instanceof jose.JOSENotSupported) return ALGORITHM;
+    if (error instanceof jose.JWKSMultipleMatchingKeys) {
       return tokenFault('unknown_key', `It does not name its key (kid), and ${issuer} publishes several.`);
     }
-    if (error instanceof errors.JWKSNoMatchingKey) {
+    if (error instanceof jose.JWKSNoMatchingKey) {
       return tokenFault(
         'unknown_key',
         `It is not signed with a key that ${issuer} publishes. Get a new one there.`,
       );
     }
-    if (error instanceof errors.JWSSignatureVerificationFailed) {
+    if (error instanceof jose.JWSSignatureVerificationFailed) {
       return tokenFault('signature', `Its signature does not match a key of ${issuer}. Get a new one there.`);
     }
-    return error instanceof errors.JWSInvalid ? MALFORMED : undefined;
+    return error instanceof jose.JWSInvalid ? MALFORMED : undefined;
   }
 }
 
-/** Whether a token is a JWT (RFC 7519). */
+/** The header of a JWT in base64url, whose length is never one more than a multiple of four. */
+const HEADER = /^(?:[\w-]{4})*(?:[\w-]{2,3})?$/;
+
+/** Whether a token is a JWT (RFC 7519), as jose decides it. */
 function isJwt(token: string): boolean {
-  try {
-    return token.split('.').length === 3 && decodeProtectedHeader(token).alg !== undefined;
-  } catch {
-    return false;
-  }
+  const [header = '', ...others] = token.split('.');
+  if (others.length !== 2 || !HEADER.test(header)) return false;
+  return jsonObjectIn(Buffer.from(header, 'base64url'))?.alg !== undefined;
 }
 
-/** The claims in a JWT's payload; `undefined` if the payload is not a JSON object (RFC 7519 section 7.2). */
-function claimsIn(payload: Uint8Array): unknown {
+/** The header or the claims of a JWT; `undefined` if they are not a JSON object (RFC 7519 section 7.2). */
+function jsonObjectIn(json: Uint8Array): Readonly<Record<string, unknown>> | undefined {
   try {
-    const claims: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
-    return typeof claims === 'object' && claims !== null && !Array.isArray(claims) ? claims : undefined;
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json));
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
   } catch {
     return undefined;
   }
