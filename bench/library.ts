@@ -7,7 +7,7 @@ import type { systemClock } from '../packages/sessions/src/time/clock.js';
 import type { systemRandom } from '../packages/sessions/src/vault/random.js';
 import type { Secret } from '../packages/sessions/src/vault/secret.js';
 
-/** The internal modules that are used, each with the names that are. */
+/** The internal modules that are used, each with the names that are. The package does not export them. */
 interface Modules {
   readonly 'account/refresh/refresh-claim': { readonly RefreshClaim: typeof RefreshClaim };
   readonly 'server/create-sessions': { readonly composeServer: typeof composeServer };
@@ -19,13 +19,25 @@ interface Modules {
   readonly 'vault/secret': { readonly Secret: typeof Secret };
 }
 
+/** For the bundle that is measured. */
+export const INTERNAL_MODULES: readonly (keyof Modules)[] = [
+  'account/refresh/refresh-claim',
+  'server/create-sessions',
+  'session/ids',
+  'session/session-record',
+  'store/ports',
+  'time/clock',
+  'vault/random',
+  'vault/secret',
+];
+
 /** Seen from `bench/dist/bench`. */
 const ROOT = new URL('../../../', import.meta.url);
 
 /** The copy that the library uses. The one of this folder would be loaded besides. */
 export const { z }: typeof import('zod') = await import(new URL('node_modules/zod/index.js', ROOT).href);
 
-/** Imports an internal module as it is built and users run it. The package does not export it. */
+/** Imports an internal module from a bundle that is made as the published one. */
 export function builtModule<Path extends keyof Modules>(path: Path): Promise<Modules[Path]> {
-  return import(new URL(`packages/sessions/dist/${path}.js`, ROOT).href);
+  return import(new URL(`packages/sessions/dist/bench/${path}.js`, ROOT).href);
 }

@@ -1,8 +1,9 @@
 // Runs a benchmark: `node bench/start.mjs throughput [its options]`. Installs the packages of this folder if they are
-// missing or not those of the lock file, and compiles the library and the benchmarks.
+// missing or not those of the lock file, compiles the library and the benchmarks, and bundles the library.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { bundle } from '../scripts/bundle.mjs';
 
 const [, , name, ...given] = process.argv;
 const bench = fileURLToPath(new URL('.', import.meta.url));
@@ -32,5 +33,7 @@ if (!isInstalled()) run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fu
 const tsc = `${root}node_modules/.bin/tsc`;
 run(tsc, ['-b'], root);
 run(tsc, ['-p', 'bench'], root);
+const { INTERNAL_MODULES } = await import('./dist/bench/library.js');
+await bundle(`${root}packages/sessions`, INTERNAL_MODULES, 'dist/bench');
 // V8's collector is exposed to the measurements that need it, as in the processes that they start.
 run('node', ['--expose-gc', `${bench}dist/bench/${name}.js`, ...given], root);

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { entriesOf } from './bundle.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const project = await mkdtemp(join(tmpdir(), 'mcp-sessions-pack-'));
@@ -82,15 +83,18 @@ async function checkContents() {
       if (!files.includes(file)) throw new Error(`${name} has no ${file}.`);
     }
     const strays = files.filter((file) => file.endsWith('.tsbuildinfo') || file.includes('.test.'));
-    const compiled = files.filter((file) => /^dist[\\/].*\.[a-z]+$/.test(file));
-    for (const file of compiled) {
-      const original = file.replace(/^dist/, 'src').replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts');
-      if (!existsSync(join(root, source, original))) strays.push(file);
+    const isSource = (module) => existsSync(join(root, source, 'src', `${module}.ts`));
+    const entries = entriesOf(join(root, source));
+    for (const file of files) {
+      const [, module, ending] = /^dist[\\/](.*?)(\.d\.ts|\.js)$/.exec(file) ?? [];
+      // Of a module that is not public, only the declarations are published.
+      const isPublished = ending === '.js' ? !isSource(module) || entries.includes(module) : isSource(module);
+      if (module && !isPublished) strays.push(file);
     }
     if (strays.length > 0) throw new Error(`${name} contains ${strays}.`);
     for (const map of files.filter((file) => file.endsWith('.js.map'))) {
       const { sourcesContent } = JSON.parse(await readFile(join(folder, map), 'utf8'));
-      if (!sourcesContent?.[0]) throw new Error(`${map} of ${name} does not contain its source.`);
+      if (!sourcesContent?.every(Boolean)) throw new Error(`${map} of ${name} does not contain its sources.`);
     }
   }
 }

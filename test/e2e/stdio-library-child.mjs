@@ -1,6 +1,5 @@
 // A server of an author over stdio. It does not call `process.exit`: the process ends when `serveStdio` is done.
 import { createSessions } from 'mcp-sessions';
-// biome-ignore lint/correctness/useImportExtensions: it is run as it stands.
 import registerNotesTools from '../support/notes-tools.mjs';
 
 const env = process.env;
