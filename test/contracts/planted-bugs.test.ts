@@ -12,6 +12,7 @@ import { MapOneTimeStore } from '../../packages/sessions/src/store/map-one-time-
 import { MapRates } from '../../packages/sessions/src/store/map-rates.js';
 import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import { Deadlines } from '../../packages/sessions/src/time/deadlines.js';
+import { allRefs } from '../support/all-refs.js';
 import { testsOf } from '../support/contract-tests.js';
 import { MapSessionStore } from '../support/map-session-store/map-session-store.js';
 import { withoutForeignClaims } from '../support/planted-claims.js';
@@ -33,7 +34,7 @@ const PLANTED: Readonly<Record<string, { readonly suite: () => void; readonly no
   'a limit of sessions that is checked apart from the insertion': {
     suite: ofSessions((store) => ({
       insert: async (record, limits) => {
-        const { length } = await store.refs();
+        const { length } = await allRefs(store);
         return store.insert(record, length < limits.maxSessions ? NO_LIMITS : limits);
       },
     })),

@@ -130,7 +130,7 @@ class Pair {
 
   compare(): void {
     const { store, plain } = this;
-    expect([...store.refs()].sort()).toEqual(plain.records.map(({ ref }) => ref).sort());
+    expect([...store.refs().refs].sort()).toEqual(plain.records.map(({ ref }) => ref).sort());
     expect(store.size).toBe(plain.records.length);
     for (const record of plain.records) {
       expect(store.get(record.ref)).toEqual(record);

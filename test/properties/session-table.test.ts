@@ -20,6 +20,16 @@ const SECOND = 1000;
 const LIMITS = { maxSessions: 1000, maxAnonymous: 1000 };
 const DAY = 24 * 3600 * SECOND;
 
+/** @param between called with the number of each page that is followed by another one */
+function pagesOf(table: SessionTable, between: (page: number) => void = () => undefined): SessionRef[][] {
+  const pages: SessionRef[][] = [];
+  for (let page = table.refs(); ; page = table.refs(page.next)) {
+    pages.push([...page.refs]);
+    if (page.next === undefined) return pages;
+    between(pages.length - 1);
+  }
+}
+
 // What a text of several characters can be, lone surrogates included.
 const texts = fc.array(fc.oneof(fc.nat({ max: 0xff }), fc.nat({ max: 0xffff }))).map((codes) => {
   return String.fromCharCode(...codes);
@@ -122,10 +132,41 @@ describe('a packed record', () => {
         // Only so many unpacked records are kept.
         for (const other of others) table.get(other);
         expect(table.get(record.ref)).toEqual(record);
-        expect(new Set(table.refs())).toEqual(new Set([record.ref, ...others]));
+        expect(new Set(pagesOf(table).flat())).toEqual(new Set([record.ref, ...others]));
         table.take(record.ref, 'deleted');
       }),
       { numRuns: 30 },
+    );
+  });
+});
+
+describe('the pages of references', () => {
+  it('have each session once that exists from the first to the last, whatever comes and goes in between', () => {
+    const change = fc.record({ at: fc.nat({ max: 5 }), number: fc.nat({ max: 1200 }) });
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 1200 }), fc.array(change), (count, changes) => {
+        const table = new SessionTable({ clock: new VirtualClock(), isPresent: () => false });
+        const limits = { maxSessions: 5000, maxAnonymous: 5000 };
+        const begin = (name: string) =>
+          table.insert(blankRecord(name as SessionRef, 'connection', 'holder', 0), limits);
+        const lasting = new Set<string>();
+        for (let number = 0; number < count; number++) {
+          begin(`${number}`);
+          lasting.add(`${number}`);
+        }
+        const pages = pagesOf(table, (page) => {
+          for (const { at, number } of changes) {
+            if (at !== page) continue;
+            table.take(`${number}` as SessionRef, 'deleted');
+            lasting.delete(`${number}`);
+            begin(`${page} new ${number}`);
+          }
+        });
+        const seen = pages.flat().filter((ref) => lasting.has(ref));
+        expect(seen.sort()).toEqual([...lasting].sort());
+        expect(Math.max(...pages.map(({ length }) => length))).toBeLessThanOrEqual(256);
+      }),
+      { numRuns: 20 },
     );
   });
 });

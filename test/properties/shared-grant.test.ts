@@ -9,6 +9,7 @@ import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
 import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
 import type { VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import type { Secret } from '../../packages/sessions/src/vault/secret.js';
+import { allRefs } from '../support/all-refs.js';
 import { LoginBench } from '../support/login-bench.js';
 import { whileClockMoves } from '../support/moving-clock.js';
 import type { ScriptedProvider } from '../support/scripted-provider.js';
@@ -243,7 +244,7 @@ class Server {
   /** The grant of each login: of an account, or one that waits for its code. */
   async uses(): Promise<Grant[]> {
     const { registry, tokens } = this.#bench;
-    const refs = await registry.refs();
+    const refs = await allRefs(this.#bench.store);
     const records = await Promise.all(refs.map((ref) => registry.get(ref)));
     const ofAccounts = records.flatMap((record) => {
       const account = record?.accounts.idp;

@@ -117,8 +117,8 @@ export const plantedBugs = {
     wrapStore: (store, clock) =>
       withMethods(store, {
         insert: async (record, limits) => {
-          const { length } = await store.refs();
-          if (length >= limits.maxSessions) return store.insert(record, limits);
+          const { refs } = await store.refs();
+          if (refs.length >= limits.maxSessions) return store.insert(record, limits);
           await new Promise<void>((resolve) => clock.after(50, resolve));
           return store.insert(record, { ...limits, maxSessions: Number.POSITIVE_INFINITY });
         },
@@ -260,7 +260,7 @@ function withMethods(store: SessionStore, methods: Partial<SessionStore>): Sessi
     take: (ref, reason) => store.take(ref, reason),
     endReasonOf: (ref) => store.endReasonOf(ref),
     refsOf: (key) => store.refsOf(key),
-    refs: () => store.refs(),
+    refs: (after) => store.refs(after),
     postpone: (ref, atMs) => store.postpone(ref, atMs),
     consumeDue: (run) => store.consumeDue(run),
     ...methods,

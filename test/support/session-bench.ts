@@ -39,6 +39,7 @@ import { Deadlines } from '../../packages/sessions/src/time/deadlines.js';
 import { KeyHierarchy } from '../../packages/sessions/src/vault/key-hierarchy.js';
 import { type RandomSource, systemRandom } from '../../packages/sessions/src/vault/random.js';
 import { Vault } from '../../packages/sessions/src/vault/vault.js';
+import { allRefs } from './all-refs.js';
 import { ScriptedProvider } from './scripted-provider.js';
 
 /** Parts that a simulation replaces to inject a fault. */
@@ -224,7 +225,7 @@ export class SessionBench {
 
   /** The number of sessions in the store. */
   async sessionCount(): Promise<number> {
-    return (await this.store.refs()).length;
+    return (await allRefs(this.store)).length;
   }
 
   /** The events of one type so far. */

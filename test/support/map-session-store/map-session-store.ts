@@ -5,6 +5,7 @@ import type { EndReason, SessionRecord } from '../../../packages/sessions/src/se
 import type {
   Insertion,
   InsertLimits,
+  RefPage,
   SessionStore,
 } from '../../../packages/sessions/src/session/session-store.js';
 import { MAX_END_REASONS } from '../../../packages/sessions/src/store/table/session-table.js';
@@ -114,8 +115,8 @@ export class MapSessionStore implements SessionStore {
     return this.#index.of(key);
   }
 
-  refs(): readonly SessionRef[] {
-    return [...this.#records.keys()];
+  refs(): RefPage {
+    return { refs: [...this.#records.keys()] };
   }
 
   postpone(ref: SessionRef, atMs: number): void {

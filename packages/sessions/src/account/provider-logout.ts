@@ -48,12 +48,16 @@ export class ProviderLogouts {
     await logins.discardUnconfirmed((_session, unconfirmed) => unconfirmed.some(isLoggedOut));
     const { subject } = user;
     const signOutAll = async () => {
-      const refs =
+      const pages =
         subject === undefined
-          ? await registry.refs()
-          : await registry.refsOf(accountIndex({ provider, subject }));
-      const ended = await Promise.allSettled(refs.map((ref) => this.#signOutOne(ref, isLoggedOut)));
-      return ended.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+          ? registry.refs()
+          : [await registry.refsOf(accountIndex({ provider, subject }))];
+      const failures: unknown[] = [];
+      for await (const refs of pages) {
+        const ended = await Promise.allSettled(refs.map((ref) => this.#signOutOne(ref, isLoggedOut)));
+        for (const result of ended) if (result.status === 'rejected') failures.push(result.reason);
+      }
+      return failures;
     };
     const failures = await signOutAll();
     // Accounts that were being added were in no session.

@@ -150,7 +150,7 @@ describe('the session of an owner', () => {
     await bench.clock.advance(SECOND);
     const [first, second] = await asked;
     expect(second).toEqual(first);
-    expect(await store.refs()).toHaveLength(1);
+    expect((await store.refs()).refs).toHaveLength(1);
     expect(await bench.sessionCount()).toBe(1);
     expect(await bench.owners.ofSameUser(first)).toEqual([first.ref]);
   });

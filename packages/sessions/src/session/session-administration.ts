@@ -60,7 +60,8 @@ export interface SessionAdministrationOptions {
 
 /** The sessions that a filter can match. */
 interface Search {
-  readonly refs: () => Promise<readonly SessionRef[]>;
+  /** Their references, in pages. */
+  readonly pages: () => Promise<AsyncIterable<readonly SessionRef[]> | readonly (readonly SessionRef[])[]>;
   readonly matches: SessionMatcher;
 }
 
@@ -82,12 +83,14 @@ export class SessionAdministration {
   }
 
   async list(): Promise<ListedSession[]> {
-    const records = await this.#records(await this.#options.registry.refs());
+    const listed: ListedSession[] = [];
     const now = this.#options.clock.now();
     const date = Date.now();
-    return records.map((record) =>
-      this.#describe(record, (atMs) => new Date(date - Math.max(0, now - atMs))),
-    );
+    const dateOf = (atMs: number) => new Date(date - Math.max(0, now - atMs));
+    for await (const refs of this.#options.registry.refs()) {
+      for (const record of await this.#records(refs)) listed.push(this.#describe(record, dateOf));
+    }
+    return listed;
   }
 
   /**
@@ -112,17 +115,19 @@ export class SessionAdministration {
   }
 
   /** @param signedOut gets the sessions that were signed out. @returns the errors of the store */
-  async #signOutAll({ refs, matches }: Search, signedOut: Set<SessionRef>): Promise<unknown[]> {
+  async #signOutAll({ pages, matches }: Search, signedOut: Set<SessionRef>): Promise<unknown[]> {
     const { registry } = this.#options;
     const isMatch = (record: SessionRecord) => matches(record, Object.values(record.accounts));
-    const records = (await this.#records(await refs())).filter(isMatch);
     const failures: unknown[] = [];
-    const signOuts = records.map(async ({ ref }) => {
-      const { isDone } = await registry.signOut(ref, 'operator', isMatch);
-      if (isDone) signedOut.add(ref);
-    });
-    for (const result of await Promise.allSettled(signOuts)) {
-      if (result.status === 'rejected') failures.push(result.reason);
+    for await (const refs of await pages()) {
+      const records = (await this.#records(refs)).filter(isMatch);
+      const signOuts = records.map(async ({ ref }) => {
+        const { isDone } = await registry.signOut(ref, 'operator', isMatch);
+        if (isDone) signedOut.add(ref);
+      });
+      for (const result of await Promise.allSettled(signOuts)) {
+        if (result.status === 'rejected') failures.push(result.reason);
+      }
     }
     return failures;
   }
@@ -162,13 +167,13 @@ export class SessionAdministration {
     const { providers, registry } = this.#options;
     if (provider !== undefined && !providers.has(provider)) throw unknownProvider(providers.keys());
     const hasAccount = subject !== undefined || provider !== undefined;
-    const refs = async () => {
+    const pages = async () => {
       if (subject === undefined) return registry.refs();
       const names = provider === undefined ? [...providers.keys()] : [provider];
       const found = await Promise.all(
         names.map((name) => registry.refsOf(accountIndex({ provider: name, subject }))),
       );
-      return [...new Set(found.flat())];
+      return [[...new Set(found.flat())]];
     };
     const matches: SessionMatcher = (snapshot, accounts) =>
       (session === undefined || publicIdOf(this.#options.keys, snapshot) === session) &&
@@ -178,6 +183,6 @@ export class SessionAdministration {
             (subject === undefined || account.subject === subject) &&
             (provider === undefined || account.provider === provider),
         ));
-    return { refs, matches };
+    return { pages, matches };
   }
 }

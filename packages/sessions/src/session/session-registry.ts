@@ -13,6 +13,7 @@ import type { Lifetimes } from './lifetimes.js';
 import { LocalSessions } from './local-sessions.js';
 import { type MintedSession, SessionMinting } from './minting.js';
 import type { Presence, StreamCloser } from './presence.js';
+import { refPages } from './ref-pages.js';
 import { type Resolution, SessionResolving } from './resolving.js';
 import type { SessionEvents } from './session-events.js';
 import type { IndexKey } from './session-index.js';
@@ -132,9 +133,9 @@ export class SessionRegistry {
     return this.#minting.ofOwner(owner, (ref) => this.visit(ref));
   }
 
-  /** The references of all sessions. */
-  refs(): MaybePromise<readonly SessionRef[]> {
-    return this.#store.refs();
+  /** The references of all sessions, in pages between which the event loop continues. */
+  refs(): AsyncIterable<readonly SessionRef[]> {
+    return refPages(this.#store);
   }
 
   /** The references of the sessions with an index key, in the order in which they got it. */

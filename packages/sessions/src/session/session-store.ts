@@ -59,8 +59,12 @@ export interface SessionStore {
   /** The sessions with an index key (`indexKeysOf`), in the order in which they got it. */
   refsOf(key: IndexKey): MaybePromise<readonly SessionRef[]>;
 
-  /** The references of all sessions. */
-  refs(): MaybePromise<readonly SessionRef[]>;
+  /**
+   * A page of the references of all sessions. A session that exists from the first page to the last is in one of them;
+   * one that begins or ends in the meantime may be.
+   * @param after what the page before has as `next`. Default: the first page
+   */
+  refs(after?: number): MaybePromise<RefPage>;
 
   /** Sets when a session is due, without a change of its version. Unknown references are ignored. */
   postpone(ref: SessionRef, atMs: number): MaybePromise<void>;
@@ -71,6 +75,13 @@ export interface SessionStore {
    * @returns a function that stops it
    */
   consumeDue(run: (ref: SessionRef) => void): () => void;
+}
+
+/** Some of the references of all sessions. */
+export interface RefPage {
+  readonly refs: readonly SessionRef[];
+  /** Where the next page begins. Absent: this is the last one. */
+  readonly next?: number | undefined;
 }
 
 /** The limits of an insertion. */

@@ -2,6 +2,7 @@ import { andThen, type MaybePromise } from '../time/promises.js';
 import type { Disposal, RevocationReport } from './disposal.js';
 import type { SessionRef } from './ids.js';
 import type { LocalSessions } from './local-sessions.js';
+import { refPages } from './ref-pages.js';
 import type { SessionEvents } from './session-events.js';
 import type { SessionMessages } from './session-messages.js';
 import {
@@ -107,8 +108,10 @@ export class SignOut {
   async endAll(reason: EndReason): Promise<void> {
     const { store, onError } = this.#options;
     try {
-      const ends = (await store.refs()).map((ref) => this.end(ref, reason));
-      for (const end of await Promise.allSettled(ends)) if (end.status === 'rejected') onError(end.reason);
+      for await (const refs of refPages(store)) {
+        const ends = refs.map((ref) => this.end(ref, reason));
+        for (const end of await Promise.allSettled(ends)) if (end.status === 'rejected') onError(end.reason);
+      }
     } catch (error) {
       onError(error);
     }

@@ -2,7 +2,7 @@ import { storeUnavailable } from '../../errors.js';
 import type { SessionRef } from '../../session/ids.js';
 import { type IndexKey, indexKeysOf } from '../../session/session-index.js';
 import { type EndReason, isSignedIn, type SessionRecord } from '../../session/session-record.js';
-import type { Insertion, InsertLimits, SessionStore } from '../../session/session-store.js';
+import type { Insertion, InsertLimits, RefPage, SessionStore } from '../../session/session-store.js';
 import { pollDue } from './due-polling.js';
 import type { Engine, Reply } from './engine.js';
 import { bytesIn, isAbsent, listOf, numberIn, textIn } from './replies.js';
@@ -76,8 +76,8 @@ export class RedisSessionStore implements SessionStore {
     return listOf(await engine.run(refsOfIndex, [values.nameOf('index', key)])).map(refIn);
   }
 
-  async refs(): Promise<readonly SessionRef[]> {
-    return listOf(await this.#options.engine.read('SMEMBERS', 'refs')).map(refIn);
+  async refs(): Promise<RefPage> {
+    return { refs: listOf(await this.#options.engine.read('SMEMBERS', 'refs')).map(refIn) };
   }
 
   async postpone(ref: SessionRef, atMs: number): Promise<void> {

@@ -1,5 +1,6 @@
 import { ANONYMOUS_OWNER, type SessionRef } from '../../session/ids.js';
 import type { SessionKind, SessionRecord } from '../../session/session-record.js';
+import type { RefPage } from '../../session/session-store.js';
 import { Column } from './column.js';
 import { type Packable, Packer } from './packed.js';
 import { type Complete, type PackedRecord, packedOf, type Unpacked, unpackedOf } from './packed-record.js';
@@ -11,6 +12,9 @@ import type { Slab } from './slab.js';
  * so long that V8 moves them to the old generation.
  */
 const MAX_RECENT = 64;
+
+/** The rows of one page of references. All of them may be signed out before the event loop continues. */
+const PAGE_ROWS = 256;
 
 const KINDS: readonly SessionKind[] = [
   'connection',
@@ -46,15 +50,16 @@ export class SessionRows {
     return this.#unpackedOf(row).ref;
   }
 
-  /** The references of all rows. */
-  refs(): readonly SessionRef[] {
+  /** The references of the next rows. */
+  refs(afterRow: number): RefPage {
+    const last = Math.min(afterRow + PAGE_ROWS, this.#highest);
     const refs: SessionRef[] = [];
-    for (let row = 1; row <= this.#highest; row++) {
+    for (let row = afterRow + 1; row <= last; row++) {
       const place = this.#packedAt.get(row);
       // It is packed first.
       if (place !== 0) refs.push(this.#packer.first(this.#slab.at(place)) as SessionRef);
     }
-    return refs;
+    return { refs, next: last < this.#highest ? last : undefined };
   }
 
   /** Sets all fields of a row. Its sealed records are taken over: read the record again to open them. */

@@ -2,7 +2,7 @@ import { ExpiringMap } from '../../limits/expiring-map.js';
 import type { SessionRef } from '../../session/ids.js';
 import { type IndexKey, indexKeysOf } from '../../session/session-index.js';
 import type { EndReason, SessionRecord } from '../../session/session-record.js';
-import type { Insertion, InsertLimits, SessionStore } from '../../session/session-store.js';
+import type { Insertion, InsertLimits, RefPage, SessionStore } from '../../session/session-store.js';
 import type { Clock } from '../../time/clock.js';
 import { DueWheel } from './due-wheel.js';
 import { KeyIndex } from './key-index.js';
@@ -121,8 +121,8 @@ export class SessionTable implements SessionStore {
     return this.#keys.rowsOf(key).map((row) => this.#rows.refOf(row));
   }
 
-  refs(): readonly SessionRef[] {
-    return this.#rows.refs();
+  refs(after: number = 0): RefPage {
+    return this.#rows.refs(after);
   }
 
   postpone(ref: SessionRef, atMs: number): void {
