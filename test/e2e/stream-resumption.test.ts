@@ -21,15 +21,21 @@ beforeEach(() => {
   const provider = new FaultingProvider();
   opened = new Journal();
   sessions = createSessions({
-    server: { name: 'test', version: '1.0.0' },
+    server: { name: 'test', version: '1.0.0', capabilities: { logging: {} } },
     providers: provider.options,
     publicUrl: 'http://127.0.0.1:3000',
     lifetimes: { shutdownDrainMs: 0 },
     runtime: { fetch: provider.fetch },
     tools: (server) => {
-      server.registerTool('work', { description: 'Answers.' }, () => ({
-        content: [{ type: 'text', text: 'done' }],
-      }));
+      // What logs has a stream.
+      server.registerTool('work', { description: 'Logs and answers.' }, async ({ mcpReq }) => {
+        await mcpReq.log('info', 'working');
+        return { content: [{ type: 'text', text: 'done' }] };
+      });
+      server.registerPrompt('fail', {}, async ({ mcpReq }) => {
+        await mcpReq.log('info', 'failing');
+        throw new Error('It failed.');
+      });
     },
   });
 });
@@ -149,7 +155,7 @@ describe('SDK 1.32, which resumes a stream that brought an error', () => {
     client.onerror = (error) => errors.push(error.message);
     // The second resumption happens at a time when a client without 204 would retry.
     for (const count of [1, 2]) {
-      await expect(client.getPrompt({ name: 'none' })).rejects.toThrow();
+      await expect(client.getPrompt({ name: 'fail' })).rejects.toThrow();
       await opened.until(`${count} resumptions`, (entries) => {
         return entries.filter(({ lastEventId }) => lastEventId !== null).length >= count || undefined;
       });

@@ -25,6 +25,7 @@ interface LaneRequest {
   readonly principal: Principal | undefined;
   readonly closeConnection: () => void;
   readonly countUnread: CountUnread;
+  readonly isDisconnected: boolean;
   readonly onDisconnect: (run: () => void) => void;
 }
 
@@ -244,6 +245,11 @@ class LaneCall implements LaneRequest {
 
   get countUnread(): CountUnread {
     return this.#unreadResponses.counterFor(this.clientKey);
+  }
+
+  get isDisconnected(): boolean {
+    const { outgoing } = this.#offered;
+    return outgoing.destroyed && !outgoing.writableFinished;
   }
 
   onDisconnect(run: () => void): void {

@@ -12,7 +12,7 @@ import {
   serverClosing,
 } from './wire/error-response.js';
 import { MAX_ID_CHARACTERS, messagesOf, methodOf, oversizedIdOf, propertyOf } from './wire/json-rpc.js';
-import type { PlainAnswer } from './wire/plain-answer.js';
+import { type PlainAnswer, responseOf } from './wire/plain-answer.js';
 
 export interface EndpointOptions
   extends ConnectionsOptions,
@@ -54,7 +54,10 @@ export class Endpoint {
    */
   direct(incoming: PlainRequest): (() => Promise<PlainAnswer | Response | undefined>) | undefined {
     if (this.#isDraining || oversizedIdOf(incoming.body) !== undefined) return undefined;
-    return this.#stateless.direct(incoming);
+    const call = this.#connections.direct(incoming);
+    return call
+      ? () => call().catch((error: unknown) => this.#errorResponse(error))
+      : this.#stateless.direct(incoming);
   }
 
   /** Serves one request. Never rejects. */
@@ -68,7 +71,7 @@ export class Endpoint {
     }
     try {
       return !claimsRevision(body) && (await isLegacyRequest(request, body))
-        ? await this.#connections.handle(incoming)
+        ? responseOf(await this.#connections.handle(incoming))
         : await this.#stateless.handle(incoming);
     } catch (error) {
       return this.#errorResponse(error);

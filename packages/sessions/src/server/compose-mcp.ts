@@ -9,6 +9,7 @@ import { RequestStates } from '../mcp/request/request-state.js';
 import { ServerFactory } from '../mcp/server/factory.js';
 import { RunningCalls } from '../mcp/server/running-calls.js';
 import { Subscriptions } from '../mcp/server/subscriptions.js';
+import { SlowCalls } from '../mcp/wire/slow-calls.js';
 import { publicIdOf } from '../session/ids.js';
 import type { SessionSnapshot } from '../session/session-record.js';
 import { Vault } from '../vault/vault.js';
@@ -112,6 +113,7 @@ export function composeMcp(
     servers,
     clock,
     deadlines,
+    slowCalls: new SlowCalls({ clock, deadlines }),
     resumableMs: lifetimes.disconnectGraceMs,
     onError,
     onProtocolError,

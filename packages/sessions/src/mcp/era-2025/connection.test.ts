@@ -7,7 +7,9 @@ import type { SessionId } from '../../session/ids.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Deadlines } from '../../time/deadlines.js';
 import { EVENT_LIMITS } from '../request/client-memory-limits.js';
-import { Connection } from './connection.js';
+import { responseOf } from '../wire/plain-answer.js';
+import { SlowCalls } from '../wire/slow-calls.js';
+import { Connection, type ConnectionRequest } from './connection.js';
 
 const URL = 'http://127.0.0.1/mcp';
 const ID = 'the-session' as SessionId;
@@ -44,18 +46,21 @@ async function setUp() {
   const connection = new Connection(server, ID, {
     clock,
     deadlines,
+    slowCalls: new SlowCalls({ clock, deadlines }),
     keptMs: 120_000,
     kept: new MemoryQuota(EVENT_LIMITS).open(undefined),
     currentPost: () => requests.getStore(),
     onStandaloneOpen,
   });
   await connection.open();
+  const serve = async (incoming: ConnectionRequest) =>
+    responseOf(await requests.run({}, () => connection.serve(incoming)));
   const post = (body: unknown) => {
     const request = new Request(URL, { method: 'POST', headers: HEADERS });
-    return requests.run({}, () => connection.serve({ request, body, ...UNBOUNDED }));
+    return serve({ request, body, ...UNBOUNDED });
   };
   const get = (headers: Record<string, string> = {}, signal: AbortSignal | null = null) =>
-    connection.serve({
+    serve({
       request: new Request(URL, { headers: { ...HEADERS, ...headers }, signal }),
       body: undefined,
       ...UNBOUNDED,
@@ -84,11 +89,18 @@ async function setUp() {
     params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
   });
   await initialized.text();
-  const callAs = (revision: string, id: number, text: string, onAnswered?: () => void) => {
+  /** A call whose answer is not there yet. */
+  const begin = (id: number, text: string, revision = '2025-11-25', onAnswered?: () => void) => {
     const headers = { ...HEADERS, 'mcp-protocol-version': revision };
     const request = new Request(URL, { method: 'POST', headers });
     const body = { jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'wait', arguments: { text } } };
-    return requests.run({}, () => connection.serve({ request, body, ...UNBOUNDED, onAnswered }));
+    return serve({ request, body, ...UNBOUNDED, onAnswered });
+  };
+  /** A call that takes so long that its answer is a stream. */
+  const callAs = async (revision: string, id: number, text: string, onAnswered?: () => void) => {
+    const answer = begin(id, text, revision, onAnswered);
+    await clock.advance(2_000);
+    return answer;
   };
   const call = (id: number, text: string, onAnswered?: () => void) =>
     callAs('2025-11-25', id, text, onAnswered);
@@ -99,6 +111,7 @@ async function setUp() {
   return {
     connection,
     clock,
+    begin,
     post,
     get,
     pingsOf,
@@ -140,7 +153,7 @@ describe('Connection', () => {
     const headers = { ...HEADERS, accept: 'text/html' };
     const body = { jsonrpc: '2.0', id: 1, method: 'ping' };
     const request = new Request(URL, { method: 'POST', headers });
-    expect((await connection.serve({ request, body, ...UNBOUNDED })).status).toBe(406);
+    expect(responseOf(await connection.serve({ request, body, ...UNBOUNDED })).status).toBe(406);
     const accepted = await call(1, 'accepted');
     await release();
     expect(await accepted.text()).toContain('accepted');
@@ -158,6 +171,60 @@ describe('Connection', () => {
     const next = await call(1, 'the next');
     await release();
     expect(await next.text()).toContain('the next');
+  });
+
+  it('answers a call with JSON if nothing precedes its answer within a second', async () => {
+    const { begin, release } = await setUp();
+    const call = begin(1, 'short');
+    await release();
+    const answer = await call;
+    expect(answer.headers.get('content-type')).toBe('application/json');
+    expect(await answer.json()).toEqual({
+      jsonrpc: '2.0',
+      id: 1,
+      result: { content: [{ type: 'text', text: 'short' }] },
+    });
+  });
+
+  it('answers a call with a stream if a notification precedes its answer', async () => {
+    const { begin, release, progress } = await setUp();
+    const call = begin(1, 'the answer');
+    await expect.poll(() => progress).toHaveLength(1);
+    const sent = [progress[0]?.(), progress[0]?.()];
+    await release();
+    const answer = await call;
+    await Promise.all(sent);
+    expect(answer.headers.get('content-type')).toBe('text/event-stream');
+    const text = await answer.text();
+    expect(text.match(/"method":"notifications\/progress"|the answer/g)).toEqual([
+      '"method":"notifications/progress"',
+      '"method":"notifications/progress"',
+      'the answer',
+    ]);
+    // Resumable from its beginning.
+    expect(eventIdsIn(text)).toHaveLength(4);
+  });
+
+  it('ends a call without an answer if its client cancels it before a second has passed', async () => {
+    const { begin, post, release, releases, call } = await setUp();
+    const cancelled = begin(1, 'cancelled');
+    await expect.poll(() => releases).toHaveLength(1);
+    await post({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } });
+    expect(await (await cancelled).text()).not.toContain('"result"');
+    await release();
+    const next = await call(1, 'the next');
+    await release();
+    expect(await next.text()).toContain('the next');
+  });
+
+  it.each([
+    ['a batch', [{ jsonrpc: '2.0', id: 1, method: 'ping' }], 'text/event-stream'],
+    ['one request', { jsonrpc: '2.0', id: 1, method: 'ping' }, 'application/json'],
+  ])('answers %s, whose answer is there at once, with its media type', async (_what, body, type) => {
+    const { post } = await setUp();
+    const answer = await post(body);
+    expect(answer.headers.get('content-type')).toBe(type);
+    expect(await answer.text()).toContain('{"result":{},"jsonrpc":"2.0","id":1}');
   });
 
   it('ignores the cancellation of an unknown request', async () => {
@@ -251,9 +318,11 @@ describe('Connection', () => {
   });
 
   it('refuses more than 100 calls at a time [security 40]', async () => {
-    const { call, release, releases } = await setUp();
-    const calls = await Promise.all(Array.from({ length: 100 }, (_, id) => call(id + 1, 'busy')));
-    const refused = await call(101, 'above the limit');
+    const { begin, clock, release, releases } = await setUp();
+    const begun = Array.from({ length: 100 }, (_, id) => begin(id + 1, 'busy'));
+    await clock.advance(2_000);
+    const calls = await Promise.all(begun);
+    const refused = await begin(101, 'above the limit');
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
     await expect.poll(() => releases).toHaveLength(100);
     await release();
@@ -290,11 +359,11 @@ describe('Connection', () => {
 
   it('accepts responses to pings and cancellations in a batch', async () => {
     const { get, post, callAs } = await setUp();
+    const cancelled = await callAs('2025-03-26', 1, 'cancelled');
     const stream = await get();
     const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
     const second = get();
     const [id] = /ping-\d+/.exec((await reader?.read())?.value ?? '') ?? [];
-    const cancelled = await callAs('2025-03-26', 1, 'cancelled');
     const params = { requestId: 1 };
     const batch = [
       { jsonrpc: '2.0', id, result: {} },
@@ -445,12 +514,13 @@ describe('Connection', () => {
     'answers calls in flight with an error when it %s, and drops their later messages',
     async (how) => {
       const { connection, call, release, progress } = await setUp();
-      const calls = await Promise.all([call(1, 'one'), call(2, 'two')]);
+      const calls = [await call(1, 'one'), await call(2, 'two')];
       await expect.poll(() => progress).toHaveLength(2);
       if (how === 'is closed') await connection.close();
       else {
         const request = new Request(URL, { method: 'DELETE', headers: HEADERS });
-        expect((await connection.serve({ request, body: undefined, ...UNBOUNDED })).status).toBe(200);
+        const deleted = await connection.serve({ request, body: undefined, ...UNBOUNDED });
+        expect(responseOf(deleted).status).toBe(200);
       }
       for (const [index, response] of calls.entries()) {
         const [, data = ''] = [...(await response.text()).matchAll(/^data: (\{.+)$/gm)].at(-1) ?? [];

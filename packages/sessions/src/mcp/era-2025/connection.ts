@@ -1,13 +1,21 @@
 import type { AuthInfo, McpServer } from '@modelcontextprotocol/server';
 import type { SessionId } from '../../session/ids.js';
 import type { StreamCloser } from '../../session/presence.js';
+import type { PlainCall } from '../plain-tools/plain-call.js';
 import { messagesOf } from '../wire/json-rpc.js';
+import { isPlainAnswer, type PlainAnswer } from '../wire/plain-answer.js';
+import type { SlowCalls } from '../wire/slow-calls.js';
+import type { EarlyAnswer } from './early-answer.js';
 import { type CountUnread, isSseResponse, type SseResponse, SseStream } from '../wire/sse-stream.js';
+import { DirectCalls, type DirectCallsOptions } from './direct-calls.js';
 import { EventBuffer, type EventBufferOptions, STANDALONE_STREAM } from './event-buffer.js';
 import { isPingResponse, StandaloneStream } from './standalone-stream.js';
-import { ConnectionTransport } from './transport.js';
+import { ConnectionTransport, cancelledIdsOf, type HandedOver } from './transport.js';
 
 export interface ConnectionOptions extends EventBufferOptions {
+  /** What calls tools without the SDK. Absent: the SDK dispatches all calls. */
+  readonly direct?: Omit<DirectCallsOptions, 'transport' | 'now'> | undefined;
+  readonly slowCalls: SlowCalls<EarlyAnswer>;
   /** Called when the client's standalone stream opens. @returns a function to call when the stream ends */
   readonly onStandaloneOpen: () => (by: StreamCloser) => void;
 }
@@ -25,6 +33,8 @@ export interface ConnectionRequest {
   readonly endsAtMs: number | undefined;
   /** Called when the stream of the response has ended. Not called for other responses. */
   readonly onAnswered?: ((by: StreamCloser) => void) | undefined;
+  /** The call in the request, if it may be served without the SDK. */
+  readonly call?: PlainCall | undefined;
 }
 
 /** The deadline of a stream, and the callbacks that cut it, count its unread bytes and report its end. */
@@ -36,6 +46,7 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #events: EventBuffer;
   readonly #transport: ConnectionTransport;
+  readonly #direct: DirectCalls | undefined;
   #standalone: StandaloneStream | undefined;
   /** The response streams of POSTs in flight. */
   readonly #responses = new Map<object, SseStream>();
@@ -44,7 +55,10 @@ export class Connection {
     this.#server = server;
     this.#options = options;
     this.#events = new EventBuffer(options);
-    this.#transport = new ConnectionTransport(id, this.#events, options.currentPost);
+    const { currentPost, slowCalls, direct, clock } = options;
+    const transport = new ConnectionTransport({ id, events: this.#events, currentPost, slowCalls });
+    this.#transport = transport;
+    this.#direct = direct && new DirectCalls({ ...direct, transport, now: () => clock.now() });
   }
 
   /** Connects the server object to the transport. Call it before `serve`. */
@@ -53,7 +67,9 @@ export class Connection {
   }
 
   /** Serves a request. The first one must be `initialize`. */
-  async serve(incoming: ConnectionRequest): Promise<Response> {
+  async serve(incoming: ConnectionRequest): Promise<Response | PlainAnswer> {
+    // A call that is served without the SDK needs no `Request`.
+    if (incoming.call) return this.#post(incoming);
     const { request, body } = incoming;
     switch (request.method) {
       case 'GET':
@@ -61,6 +77,7 @@ export class Connection {
       case 'POST':
         return this.#post(incoming);
       default:
+        await this.#direct?.handOverAll();
         return this.#transport.handleRequest(request, body === undefined ? {} : { parsedBody: body });
     }
   }
@@ -72,17 +89,28 @@ export class Connection {
 
   /** Ends calls in flight with an error, and closes every stream. */
   async close(): Promise<void> {
+    await this.#direct?.handOverAll();
     await this.#server.close();
     this.#events.clear();
   }
 
-  async #post({ request, body, authInfo, ...bounds }: ConnectionRequest): Promise<Response> {
+  async #post(incoming: ConnectionRequest): Promise<Response | PlainAnswer> {
+    const { call } = incoming;
+    return call && this.#direct
+      ? this.#direct.serve(call, incoming, (handedOver) => this.#postToSdk(incoming, handedOver))
+      : this.#postToSdk(incoming);
+  }
+
+  async #postToSdk(
+    { request, body, authInfo, ...bounds }: ConnectionRequest,
+    handedOver?: HandedOver,
+  ): Promise<Response | PlainAnswer> {
     const rest = this.#withoutPingResponses(body);
     if (rest === undefined) return new Response(null, { status: 202 });
-    const response = await this.#transport.serve(request, rest, authInfo);
-    return isSseResponse(response)
-      ? this.#streamResponse(response, this.#options.currentPost(), { ...bounds, endsAtMs: undefined })
-      : response;
+    for (const id of cancelledIdsOf(rest)) await this.#direct?.handOver(id);
+    const answer = await this.#transport.serve({ request, body: rest, authInfo, handedOver });
+    if (isPlainAnswer(answer) || !isSseResponse(answer)) return answer;
+    return this.#streamResponse(answer, this.#options.currentPost(), { ...bounds, endsAtMs: undefined });
   }
 
   /** A body without the responses to pings of the standalone stream, which the SDK did not send. */

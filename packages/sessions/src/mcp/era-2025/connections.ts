@@ -2,19 +2,23 @@ import { isInitializeRequest } from '@modelcontextprotocol/server';
 import { bytesOfJson, MemoryQuota, type QuotaShare } from '../../limits/memory-quota.js';
 import type { ChangeElsewhere } from '../../session/followed-session.js';
 import type { SessionId, SessionRef } from '../../session/ids.js';
-import type { StreamCloser } from '../../session/presence.js';
 import type { InternalEvent } from '../../session/session-events.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
 import type { Deadlines } from '../../time/deadlines.js';
+import { type PlainCall, plainCallOf2025 } from '../plain-tools/plain-call.js';
+import type { PlainTools } from '../plain-tools/plain-tools.js';
 import { authInfoOf } from '../request/call-context.js';
 import { CLIENT_INFO_LIMITS, EVENT_LIMITS, quotaKeyOf } from '../request/client-memory-limits.js';
 import type { RequestContext, RequestContexts } from '../request/context.js';
-import type { McpRequest } from '../request/mcp-request.js';
+import { hasDisconnected, type McpRequest, type PlainRequest } from '../request/mcp-request.js';
 import { calledToolOf } from '../request/session-argument.js';
 import type { ServerFactory } from '../server/factory.js';
 import { ErrorCode, errorResponse } from '../wire/error-response.js';
 import { messagesOf, methodOf, propertyOf } from '../wire/json-rpc.js';
+import { isPlainAnswer, type PlainAnswer, responseOf } from '../wire/plain-answer.js';
+import type { SlowCalls } from '../wire/slow-calls.js';
+import type { EarlyAnswer } from './early-answer.js';
 import { isSseResponse } from '../wire/sse-stream.js';
 import { Connection, type ConnectionRequest } from './connection.js';
 import type { ConnectionRegistry, ResolvedConnection } from './connection-registry.js';
@@ -28,6 +32,9 @@ export interface ConnectionsOptions {
   readonly servers: ServerFactory;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
+  readonly slowCalls: SlowCalls<EarlyAnswer>;
+  /** Absent: the SDK dispatches all calls. */
+  readonly plainTools: PlainTools | undefined;
   /** How long a client can resume a broken stream: the grace of its login after a disconnect. */
   readonly resumableMs: number;
   readonly onError: (error: unknown) => void;
@@ -87,8 +94,17 @@ export class Connections {
     await Promise.all([...this.#connections.keys()].map((ref) => this.#close(ref)));
   }
 
+  /**
+   * A call on a connection, as most clients write it; `undefined` if the request is none.
+   * @returns a function that serves it as `handle`
+   */
+  direct(incoming: PlainRequest): (() => Promise<Response | PlainAnswer>) | undefined {
+    const call = plainCallOf2025(incoming);
+    return call?.connection && (() => this.#continue(incoming, call.connection?.id ?? '', call));
+  }
+
   /** @throws SessionError if a limit is reached or the store fails */
-  async handle(incoming: McpRequest): Promise<Response> {
+  async handle(incoming: McpRequest): Promise<Response | PlainAnswer> {
     const id = incoming.request.headers.get(SESSION_HEADER);
     if (id !== null) return this.#continue(incoming, id);
     if (incoming.request.method === 'POST' && isInitializeRequest(incoming.body))
@@ -150,19 +166,23 @@ export class Connections {
     await connection.open();
     this.#add(started, connection);
     const { contexts } = this.#options;
-    return contexts.run(contextOf(incoming, started), () => connection.serve(requestOf(incoming)));
+    const answer = () => connection.serve(requestOf(incoming));
+    return responseOf(await contexts.run(contextOf(incoming, started), answer));
   }
 
   /** Apart from `#open`, because functions of a connection keep all variables around them as long as it exists. */
   #make(id: SessionId, started: ResolvedConnection, kept: QuotaShare): Connection {
-    const { connectionRegistry, servers, contexts, clock, deadlines, resumableMs } = this.#options;
-    const server = servers.make({ era: '2025', hasHandles: false, isPerRequest: false });
+    const { connectionRegistry, servers, contexts, clock, deadlines, resumableMs, slowCalls } = this.#options;
+    const { plainTools } = this.#options;
+    const { server, tools } = servers.makeFor2025({ hasHandles: false, isPerRequest: false });
     return new Connection(server, id, {
       clock,
       deadlines,
+      slowCalls,
       keptMs: resumableMs,
       kept,
       currentPost: () => contexts.peek(),
+      direct: plainTools && { plainTools, tools, contexts },
       onStandaloneOpen: () => connectionRegistry.streamOpened(started),
     });
   }
@@ -172,41 +192,44 @@ export class Connections {
     await this.#close(ref);
   }
 
-  async #continue(incoming: McpRequest, id: string): Promise<Response> {
+  /** @param call the call in the request, if it may be served without the SDK */
+  async #continue(incoming: McpRequest, id: string, call?: PlainCall): Promise<Response | PlainAnswer> {
     const { registry, connectionRegistry } = this.#options;
-    const { request, body, principal } = incoming;
+    const { body, principal } = incoming;
     const found = await connectionRegistry.find(id, principal);
     const open = found && this.#connections.get(found.connection);
     if (!found || !open) {
       return errorResponse(404, ErrorCode.sessionNotFound, SESSION_NOT_FOUND);
     }
     const { connection } = open;
-    const isPingOnly = messagesOf(body).every(isPing);
+    const isPingOnly = !call && messagesOf(body).every(isPing);
     const onAnswered = isPingOnly ? ignore : connectionRegistry.requestBegan(found);
-    const response = await this.#serve(incoming, found, connection, onAnswered);
+    const request = requestOf(incoming, { call, onAnswered });
+    const response = await this.#serve(incoming, found, connection, request);
     // The request has been served, so a failure of the store is only reported.
-    if (response.ok && !isPingOnly) await connectionRegistry.touch(found).catch(this.#options.onError);
-    if (request.method === 'DELETE' && response.ok) await registry.end(found.connection, 'deleted');
+    const isOk = isPlainAnswer(response) || response.ok;
+    if (isOk && !isPingOnly) await connectionRegistry.touch(found).catch(this.#options.onError);
+    if (!call && incoming.request.method === 'DELETE' && isOk)
+      await registry.end(found.connection, 'deleted');
     return response;
   }
 
-  /** @param onAnswered called once, when the client has the response or has disconnected */
+  /** @param request its `onAnswered` is called once, when the client has the response or has disconnected */
   async #serve(
     incoming: McpRequest,
     found: ResolvedConnection,
     connection: Connection,
-    onAnswered: (by: StreamCloser) => void,
-  ): Promise<Response> {
-    const request = { ...requestOf(incoming), onAnswered };
+    request: ConnectionRequest,
+  ): Promise<Response | PlainAnswer> {
     let isStreaming = false;
     try {
       const response = await this.#options.contexts.run(contextOf(incoming, found), () =>
         connection.serve(request),
       );
-      isStreaming = isSseResponse(response);
+      isStreaming = !isPlainAnswer(response) && isSseResponse(response);
       return response;
     } finally {
-      if (!isStreaming) onAnswered('server');
+      if (!isStreaming) request.onAnswered?.(hasDisconnected(incoming) ? 'client' : 'server');
     }
   }
 
@@ -241,21 +264,27 @@ function ignore(): void {
   // A ping does not count as activity of the user.
 }
 
-function requestOf({
-  request,
-  body,
-  closeConnection,
-  countUnread,
-  principal,
-}: McpRequest): ConnectionRequest {
-  const authInfo = principal && authInfoOf(principal);
+/** A call that is served without the SDK reads neither the request nor the count of unread bytes. */
+function requestOf(
+  incoming: McpRequest,
+  { call, onAnswered }: Pick<ConnectionRequest, 'call' | 'onAnswered'> = {},
+): ConnectionRequest {
+  const { body, closeConnection, principal } = incoming;
   return {
-    request,
+    get request() {
+      return incoming.request;
+    },
     body,
-    authInfo,
-    closeConnection: closeConnection,
-    countUnread,
+    get authInfo() {
+      return principal && authInfoOf(principal);
+    },
+    closeConnection,
+    get countUnread() {
+      return incoming.countUnread;
+    },
     endsAtMs: principal?.expiresAtMs,
+    onAnswered,
+    call,
   };
 }
 

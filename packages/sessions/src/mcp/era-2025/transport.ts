@@ -2,19 +2,26 @@ import {
   type AuthInfo,
   isJSONRPCErrorResponse,
   isJSONRPCNotification,
+  isJSONRPCRequest,
   isJSONRPCResultResponse,
   type JSONRPCMessage,
+  type JSONRPCRequest,
   type RequestId,
   type TransportSendOptions,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import type { SessionId } from '../../session/ids.js';
+import { FIRST_RESUMABLE_REVISION } from '../plain-tools/plain-call.js';
 import { ErrorCode, errorResponse, MAX_REQUESTS_IN_FLIGHT, tooManyInFlight } from '../wire/error-response.js';
 import { messagesOf, methodOf, propertyOf, requestIdsOf } from '../wire/json-rpc.js';
+import { isPlainAnswer, type PlainAnswer } from '../wire/plain-answer.js';
+import type { SlowCalls } from '../wire/slow-calls.js';
+import { EarlyAnswer } from './early-answer.js';
 import type { EventBuffer } from './event-buffer.js';
 
 /** How long a client waits before it resumes a stream (SSE `retry`). */
 const RETRY_MS = 1000;
+const JSON_TYPE = /^application\/json\s*(;|$)/i;
 /** The error of calls whose connection ends, for example by eviction. */
 const ENDED = {
   code: ErrorCode.connectionClosed,
@@ -24,28 +31,114 @@ const ENDED = {
 /** Completes a cancelled request in the SDK. The client does not receive it. */
 const CANCELLED = { code: -32_800, message: 'The request was cancelled.' };
 
+type Resolver = Parameters<WebStandardStreamableHTTPServerTransport['setScopeChallengeResolver']>[0];
+
+/** A request to a connection, or a batch. */
+export interface Posted {
+  readonly request: Request;
+  /** One message, or a batch. */
+  readonly body: unknown;
+  /** The caller, for tools. */
+  readonly authInfo: AuthInfo | undefined;
+  /** Present if the request is a call that was served without the SDK until now. */
+  readonly handedOver?: HandedOver | undefined;
+}
+
+/** A call that was served without the SDK until now. */
+export interface HandedOver {
+  readonly startedAtMs: number;
+  /** The generation of the kept events when it arrived. */
+  readonly generation: number;
+  /** Called when the SDK has the request. */
+  readonly onDelivered: () => void;
+  /** Called when the request has its answer. */
+  readonly onAnswered: () => void;
+}
+
+/** A request without an answer. */
+interface RequestInFlight {
+  /** The POST that has brought it, as an object that identifies it. */
+  readonly post: object | undefined;
+  readonly handedOver?: HandedOver | undefined;
+  /** Present if the request may be answered with JSON. */
+  early?: EarlyAnswer;
+}
+
+/** A call that is not served by the SDK. */
+const RESERVED: RequestInFlight = { post: undefined };
+
+export interface ConnectionTransportOptions {
+  readonly id: SessionId;
+  readonly events: EventBuffer;
+  readonly currentPost: () => object | undefined;
+  readonly slowCalls: SlowCalls<EarlyAnswer>;
+}
+
 /**
- * The SDK's transport, with checks of request ids. Without them, the SDK would take a second request with the same id
- * for the first and leave the first without a response, and it would keep a cancelled request open.
+ * The SDK's transport, with checks of request ids, and with early answers. Without the checks, the SDK would take a
+ * second request with the same id for the first and leave the first without a response, and it would keep a cancelled
+ * request open. A request that may be answered early goes straight to the server object. If it turns out to need a
+ * stream, the SDK's transport opens one for it, and what it delivers then is dropped.
  */
 export class ConnectionTransport extends WebStandardStreamableHTTPServerTransport {
-  readonly #events: EventBuffer;
-  readonly #currentPost: () => object | undefined;
-  /** The ids of requests in flight, with the POST of each. */
-  readonly #inFlight = new Map<unknown, object | undefined>();
+  readonly #options: ConnectionTransportOptions;
+  readonly #inFlight = new Map<unknown, RequestInFlight>();
+  #versions: readonly string[] = [];
+  #resolveChallenge: Resolver = () => undefined;
+  #deliver: NonNullable<WebStandardStreamableHTTPServerTransport['onmessage']> = () => undefined;
+  #isClosed = false;
 
-  constructor(id: SessionId, events: EventBuffer, currentPost: () => object | undefined) {
+  constructor(options: ConnectionTransportOptions) {
+    const { id, events } = options;
     super({ sessionIdGenerator: () => id, eventStore: events, retryInterval: RETRY_MS });
-    this.#events = events;
-    this.#currentPost = currentPost;
+    this.#options = options;
+  }
+
+  /** The SDK calls it when the server object takes messages. */
+  override async start(): Promise<void> {
+    await super.start();
+    this.#deliver = this.onmessage ?? this.#deliver;
+    this.onmessage = (message, extra) => {
+      const method = methodOf(message);
+      // The requests to the client have ids of their own, which its answers repeat.
+      const isDelivered =
+        method !== undefined && this.#inFlight.get(propertyOf(message, 'id'))?.early !== undefined;
+      if (!isDelivered || method === 'initialize') this.#deliver(message, extra);
+    };
+  }
+
+  override setSupportedProtocolVersions(versions: string[]): void {
+    this.#versions = versions;
+    super.setSupportedProtocolVersions(versions);
+  }
+
+  override setScopeChallengeResolver(resolve: Resolver): void {
+    this.#resolveChallenge = resolve;
+    // A request that is delivered already has passed.
+    super.setScopeChallengeResolver((context) =>
+      this.#inFlight.get(context.request.id)?.early ? undefined : resolve(context),
+    );
   }
 
   /**
-   * Serves a POST. Refuses a request whose id is in use, and closes the streams of cancelled requests.
-   * @param body one message, or a batch
-   * @param authInfo the caller, for tools
+   * Takes an id for a call that the SDK does not serve.
+   * @returns the generation of the kept events; `undefined` if the id is in use, or the connection has no room
    */
-  async serve(request: Request, body: unknown, authInfo: AuthInfo | undefined): Promise<Response> {
+  reserve(id: unknown): number | undefined {
+    if (this.#inFlight.size >= MAX_REQUESTS_IN_FLIGHT || this.#inFlight.has(id)) return undefined;
+    this.#inFlight.set(id, RESERVED);
+    return this.#options.events.generation;
+  }
+
+  /** Frees the id of a request without an answer, or with one. */
+  release(id: unknown): void {
+    this.#inFlight.get(id)?.handedOver?.onAnswered();
+    this.#inFlight.delete(id);
+  }
+
+  /** Serves a POST. Refuses a request whose id is in use, and closes the streams of cancelled requests. */
+  async serve(posted: Posted): Promise<Response | PlainAnswer> {
+    const { body, handedOver } = posted;
     const ids = requestIdsOf(body);
     if (this.#inFlight.size + ids.length > MAX_REQUESTS_IN_FLIGHT) {
       return tooManyInFlight();
@@ -57,11 +150,12 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
         'A request with this id is still being served. Give every request of a session an id of its own.',
       );
     }
-    const post = this.#currentPost();
-    if (post) this.#events.begin(post, ids.length);
-    for (const id of ids) this.#inFlight.set(id, post);
-    const response = await this.handleRequest(request, { parsedBody: body, ...(authInfo && { authInfo }) });
-    if (!response.ok) for (const id of ids) this.#inFlight.delete(id);
+    const post = this.#options.currentPost();
+    if (post) this.#options.events.begin(post, ids.length, handedOver?.generation);
+    for (const id of ids) this.#inFlight.set(id, { post, handedOver });
+    const response = await this.#respond(posted);
+    if (isPlainAnswer(response)) return response;
+    if (!response.ok) for (const id of ids) this.release(id);
     for (const id of cancelledIdsOf(body)) await this.#dropCancelled(id);
     return response;
   }
@@ -70,16 +164,28 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
     const relatedRequestId = options?.relatedRequestId;
     // A tool may send notifications after its client has cancelled the call, or its user has signed out.
     if (isJSONRPCNotification(message) && this.#isLate(relatedRequestId)) return;
-    const isResponse = isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message);
-    try {
+    if (!isJSONRPCResultResponse(message) && !isJSONRPCErrorResponse(message)) {
+      await this.#inFlight.get(relatedRequestId)?.early?.stream();
       await super.send(message, relatedRequestId === undefined ? {} : { relatedRequestId });
+      return;
+    }
+    const early = this.#inFlight.get(message.id)?.early;
+    // It throws if the answer cannot be sent, and the error that replaces it is the answer.
+    if (early?.answer(JSON.stringify(message))) {
+      this.release(message.id);
+      return;
+    }
+    await early?.stream();
+    try {
+      await super.send(message);
     } finally {
-      if (isResponse) this.#inFlight.delete(message.id);
+      this.release(message.id);
     }
   }
 
   /** Answers the calls in flight with an error, and closes every stream. */
   override async close(): Promise<void> {
+    this.#isClosed = true;
     for (const id of [...this.#inFlight.keys()]) {
       // The SDK has validated the ids of requests.
       await this.send({ jsonrpc: '2.0', id: id as RequestId, error: ENDED }).catch(ignore);
@@ -87,28 +193,89 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
     await super.close();
   }
 
+  async #respond(posted: Posted): Promise<Response | PlainAnswer> {
+    const { request, body, authInfo, handedOver } = posted;
+    const open = () => this.handleRequest(request, { parsedBody: body, ...(authInfo && { authInfo }) });
+    const early = await this.#begin(posted);
+    handedOver?.onDelivered();
+    if (!early) return open();
+    const json = await early.first;
+    if (json !== undefined) return { json };
+    try {
+      return await open();
+    } finally {
+      early.opened();
+    }
+  }
+
+  /** Delivers a request that may be answered early; `undefined` if the SDK's transport has to look at it. */
+  async #begin(posted: Posted): Promise<EarlyAnswer | undefined> {
+    const { body: message, authInfo } = posted;
+    const { headers } = posted.request;
+    const version = headers.get('mcp-protocol-version');
+    if (!isJSONRPCRequest(message) || message.method === 'initialize') return undefined;
+    if (this.#isClosed || !acceptsBoth(headers) || (version !== null && !this.#versions.includes(version)))
+      return undefined;
+    const inFlight = this.#inFlight.get(message.id);
+    if (!inFlight || (await this.#isChallenged(message, authInfo)) || this.#isClosed) return undefined;
+    const early = new EarlyAnswer(this.#options.slowCalls, posted.handedOver?.startedAtMs);
+    inFlight.early = early;
+    const isResumable = version !== null && version >= FIRST_RESUMABLE_REVISION;
+    this.#deliver(message, {
+      ...(authInfo && { authInfo }),
+      request: posted.request,
+      ...(isResumable && {
+        closeSSEStream: () => void early.stream().then(() => this.closeSSEStream(message.id)),
+        closeStandaloneSSEStream: () => this.closeStandaloneSSEStream(),
+      }),
+    });
+    return early;
+  }
+
+  /** Whether the caller lacks a scope. If the author's check fails, the SDK's transport reports that. */
+  async #isChallenged(request: JSONRPCRequest, authInfo: AuthInfo | undefined): Promise<boolean> {
+    try {
+      return (await this.#resolveChallenge({ request, ...(authInfo && { authInfo }) })) !== undefined;
+    } catch {
+      return true;
+    }
+  }
+
   #isLate(relatedRequestId: RequestId | undefined): boolean {
     return relatedRequestId === undefined
-      ? this.#events.isStale(this.#currentPost())
+      ? this.#options.events.isStale(this.#options.currentPost())
       : !this.#inFlight.has(relatedRequestId);
   }
 
   async #dropCancelled(id: unknown): Promise<void> {
-    if (!this.#inFlight.has(id)) return;
+    const inFlight = this.#inFlight.get(id);
+    if (!inFlight) return;
+    await inFlight.early?.stream();
     // The SDK has validated the ids of requests.
     const requestId = id as RequestId;
-    const post = this.#inFlight.get(id);
-    const others = [...this.#inFlight].filter(([other, otherPost]) => otherPost === post && other !== id);
+    const { post } = inFlight;
+    const others = [...this.#inFlight].filter(([other, { post: its }]) => its === post && other !== id);
     // The calls of a batch share a stream.
     if (others.length === 0 || post === undefined) this.closeSSEStream(requestId);
     await this.send({ jsonrpc: '2.0', id: requestId, error: CANCELLED });
   }
 }
 
-function cancelledIdsOf(body: unknown): unknown[] {
+/** The ids of the requests that a message, or a batch, cancels. */
+export function cancelledIdsOf(body: unknown): unknown[] {
   return messagesOf(body)
     .filter((message) => methodOf(message) === 'notifications/cancelled')
     .map((message) => propertyOf(propertyOf(message, 'params'), 'requestId'));
+}
+
+/** Whether the headers are as the SDK's transport requires them. */
+function acceptsBoth(headers: Headers): boolean {
+  const accept = headers.get('accept') ?? '';
+  return (
+    accept.includes('application/json') &&
+    accept.includes('text/event-stream') &&
+    JSON_TYPE.test(headers.get('content-type') ?? '')
+  );
 }
 
 function ignore(): void {

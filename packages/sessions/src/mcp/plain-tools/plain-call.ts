@@ -3,12 +3,18 @@ import {
   CLIENT_INFO_META_KEY,
   classifyInboundRequest,
   PROTOCOL_VERSION_META_KEY,
+  SUPPORTED_PROTOCOL_VERSIONS,
 } from '@modelcontextprotocol/server';
 import type { PlainRequest } from '../request/mcp-request.js';
 import { SESSION_META_KEY } from '../request/session-argument.js';
 
 const REVISION = '2026-07-28';
+/** The revisions with protocol sessions. */
+const REVISIONS_2025: ReadonlySet<string | null> = new Set(SUPPORTED_PROTOCOL_VERSIONS);
+/** The first revision whose calls have streams that can be resumed, and so closed by their tools. */
+export const FIRST_RESUMABLE_REVISION = '2025-11-25';
 const MESSAGE_KEYS: ReadonlySet<string> = new Set(['jsonrpc', 'id', 'method', 'params']);
+const PARAMS_KEYS_2025: ReadonlySet<string> = new Set(['name', 'arguments']);
 const PARAMS_KEYS: ReadonlySet<string> = new Set(['name', 'arguments', '_meta']);
 const ENVELOPE_KEYS = [PROTOCOL_VERSION_META_KEY, CLIENT_INFO_META_KEY, CLIENT_CAPABILITIES_META_KEY];
 const META_KEYS: ReadonlySet<string> = new Set([...ENVELOPE_KEYS, SESSION_META_KEY]);
@@ -18,7 +24,7 @@ export const MAX_KNOWN_ENVELOPES = 256;
 /** The maximum length of a remembered envelope. */
 export const MAX_KNOWN_ENVELOPE_CHARACTERS = 1024;
 
-/** A `tools/call` of 2026-07-28 that is written as every client writes it. */
+/** A `tools/call` that is written as every client writes it. */
 export interface PlainCall {
   readonly id: string | number;
   readonly name: string;
@@ -27,7 +33,14 @@ export interface PlainCall {
   readonly args: unknown;
   /** `_meta` without the envelope; `undefined` if nothing is left. */
   readonly meta: Record<string, unknown> | undefined;
-  readonly envelope: Record<string, unknown>;
+  /** Absent in the 2025 revisions. */
+  readonly envelope?: Record<string, unknown>;
+  /** The connection that the call came on. Absent in 2026-07-28. */
+  readonly connection?: {
+    readonly id: string;
+    /** Whether the tool may close streams, which the client resumes. */
+    readonly isResumable: boolean;
+  };
 }
 
 /**
@@ -43,18 +56,16 @@ export class PlainCalls {
     return this.#known.size;
   }
 
-  /** The plain call in a request; `undefined` if the SDK has to look at it. */
+  /** The plain call in a request of 2026-07-28; `undefined` if the SDK has to look at it. */
   read({ body, headers }: Pick<PlainRequest, 'body' | 'headers'>): PlainCall | undefined {
-    if (!hasOnly(body, MESSAGE_KEYS)) return undefined;
-    const { jsonrpc, id, method, params } = body;
-    if (jsonrpc !== '2.0' || method !== 'tools/call' || !isRequestId(id)) return undefined;
-    if (!hasOnly(params, PARAMS_KEYS)) return undefined;
-    const { name, arguments: args, _meta: meta } = params;
-    if (typeof name !== 'string' || (args !== undefined && !isObject(args))) return undefined;
+    const message = messageOf(body, PARAMS_KEYS);
+    if (!message) return undefined;
+    const { params, name } = message;
+    const { _meta: meta } = params;
     if (!hasOnly(meta, META_KEYS) || meta[PROTOCOL_VERSION_META_KEY] !== REVISION) return undefined;
     const isAsInBody =
       headers.get('mcp-protocol-version') === REVISION &&
-      headers.get('mcp-method') === method &&
+      headers.get('mcp-method') === 'tools/call' &&
       headers.get('mcp-name') === name &&
       // An encoded name (SEP-2243).
       !name.startsWith('=?');
@@ -63,10 +74,7 @@ export class PlainCalls {
     const envelope: Record<string, unknown> = {};
     for (const key of ENVELOPE_KEYS) if (key in meta) envelope[key] = meta[key];
     return {
-      id,
-      name,
-      params,
-      args,
+      ...message,
       meta: session === undefined ? undefined : { [SESSION_META_KEY]: session },
       envelope,
     };
@@ -85,6 +93,33 @@ export class PlainCalls {
     this.#known.add(key);
     return true;
   }
+}
+
+/** The plain call in a request of a 2025 connection; `undefined` if the SDK has to look at it. */
+export function plainCallOf2025({
+  body,
+  headers,
+}: Pick<PlainRequest, 'body' | 'headers'>): PlainCall | undefined {
+  const revision = headers.get('mcp-protocol-version');
+  const id = headers.get('mcp-session-id');
+  if (id === null || (revision !== null && !REVISIONS_2025.has(revision))) return undefined;
+  const message = messageOf(body, PARAMS_KEYS_2025);
+  const isResumable = revision !== null && revision >= FIRST_RESUMABLE_REVISION;
+  return message && { ...message, meta: undefined, connection: { id, isResumable } };
+}
+
+/** A call with these parameters and no others. */
+function messageOf(
+  body: unknown,
+  paramsKeys: ReadonlySet<string>,
+): Pick<PlainCall, 'id' | 'name' | 'params' | 'args'> | undefined {
+  if (!hasOnly(body, MESSAGE_KEYS)) return undefined;
+  const { jsonrpc, id, method, params } = body;
+  if (jsonrpc !== '2.0' || method !== 'tools/call' || !isRequestId(id)) return undefined;
+  if (!hasOnly(params, paramsKeys)) return undefined;
+  const { name, arguments: args } = params;
+  if (typeof name !== 'string' || (args !== undefined && !isObject(args))) return undefined;
+  return { id, name, params, args };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

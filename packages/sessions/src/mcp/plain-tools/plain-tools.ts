@@ -4,28 +4,26 @@ import {
   PROTOCOL_VERSION_META_KEY,
   SERVER_INFO_META_KEY,
 } from '@modelcontextprotocol/server';
-import { LinkedList } from '../../limits/linked-list.js';
 import type { Clock } from '../../time/clock.js';
 import type { Deadlines } from '../../time/deadlines.js';
 import { andThen, isThenable, type MaybePromise } from '../../time/promises.js';
 import type { BoundStates } from '../request/bound-state.js';
 import { CALL_BYTES } from '../request/client-memory-limits.js';
-import type { RequestContext, RequestContexts } from '../request/context.js';
-import type { PlainRequest } from '../request/mcp-request.js';
+import type { Era, RequestContext, RequestContexts } from '../request/context.js';
+import type { McpRequest, PlainRequest } from '../request/mcp-request.js';
 import type { ServerFactory } from '../server/factory.js';
 import type { RunningCalls } from '../server/running-calls.js';
+import type { OwnTools } from '../server/sdk-adapter/own-tools.js';
 import { isSendable } from '../server/sdk-adapter/sendable.js';
 import type { TemplateTool } from '../server/sdk-adapter/server-template.js';
 import { type GuardedTool, guardedToolOf } from '../server/tool-guard.js';
 import { isUsable } from '../tools/login/elicitation.js';
 import { shapeOfValue } from '../wire/json-shape.js';
 import type { PlainAnswer } from '../wire/plain-answer.js';
+import { SlowCalls } from '../wire/slow-calls.js';
 import { type PlainCall, PlainCalls } from './plain-call.js';
 import { plainResultOf, type Validated } from './plain-result.js';
 import { type Interruption, RunningTool, type RunningTools } from './running-tool.js';
-
-/** After this time, or up to twice as long, the SDK takes a call over: it sends the client signs of life, and the answer when there is one. */
-const TAKE_OVER_MS = 1000;
 
 export interface PlainToolsOptions {
   readonly servers: ServerFactory;
@@ -33,6 +31,7 @@ export interface PlainToolsOptions {
   readonly runningCalls: RunningCalls;
   readonly authorStates: BoundStates;
   readonly clock: Clock;
+  /** What is slow is taken over by the SDK: it sends the client signs of life, and the answer when there is one. */
   readonly deadlines: Deadlines;
   readonly defaultProvider: string;
   /** Whether requests name their session by an argument. */
@@ -49,6 +48,8 @@ export interface PlainToolsOptions {
 export interface CallableTool {
   readonly call: PlainCall;
   readonly tool: GuardedTool;
+  /** The tools of the connection. Absent in 2026-07-28. */
+  readonly own?: OwnTools;
 }
 
 /** A call that runs without the SDK. */
@@ -59,34 +60,37 @@ export interface StartedCall {
 }
 
 /**
- * Calls tools of 2026-07-28 directly, in the usual case: a plain call of a tool with valid arguments, in a session that
- * may call it, whose result is plain, too. Everything else is served by the SDK, and so are all errors. If a tool has run
+ * Calls tools directly, in the usual case: a plain call of a tool with valid arguments, in a session that may call it,
+ * whose result is plain, too. Everything else is served by the SDK, and so are all errors. If a tool has run
  * already, the SDK gets its outcome.
  */
 export class PlainTools {
   readonly #options: PlainToolsOptions;
   readonly #calls = new PlainCalls();
   readonly #tools = new WeakMap<object, GuardedTool | 'needs SDK'>();
-  readonly #end: string;
+  readonly #end: Readonly<Record<Era, string>>;
   /** The calls whose tools have not returned. */
-  readonly #running = new LinkedList<RunningTool>();
+  readonly #running: SlowCalls<RunningTool>;
   readonly #runningTools: RunningTools;
-  #isAwaiting = false;
 
   constructor(options: PlainToolsOptions) {
     this.#options = options;
     const { servers, authorStates, onError } = options;
+    this.#running = new SlowCalls(options);
     this.#runningTools = {
       signOutSignal: (context) => servers.signOutSignal(context),
       bind: (result) => authorStates.bind(result),
-      over: (running) => this.#running.remove(running),
+      over: (running) => this.#running.delete(running),
       onError,
     };
     const _meta = { [SERVER_INFO_META_KEY]: options.serverInfo };
-    this.#end = `,"resultType":"complete","_meta":${JSON.stringify(_meta)}},"jsonrpc":"2.0","id":`;
+    this.#end = {
+      '2025': '},"jsonrpc":"2.0","id":',
+      '2026': `,"resultType":"complete","_meta":${JSON.stringify(_meta)}},"jsonrpc":"2.0","id":`,
+    };
   }
 
-  /** The tool that a request calls; `undefined` if the SDK has to look at the request. */
+  /** The tool that a request of 2026-07-28 calls; `undefined` if the SDK has to look at the request. */
   find(request: Pick<PlainRequest, 'body' | 'headers'>): CallableTool | undefined {
     const call = this.#calls.read(request);
     const found = call && this.#options.servers.toolNamed(call.name);
@@ -95,10 +99,21 @@ export class PlainTools {
     return tool === 'needs SDK' ? undefined : { call, tool };
   }
 
+  /** The tool that a request of a 2025 connection calls; `undefined` if the SDK has to look at the request. */
+  findOwn(call: PlainCall, own: OwnTools): CallableTool | undefined {
+    const found = own.named(call.name);
+    if (!found?.registered.enabled || found.registered.scopeChallenge !== undefined) return undefined;
+    const { registration } = found;
+    const known = this.#tools.get(registration);
+    const tool = typeof known === 'object' ? known : guardedToolOf(registration, false);
+    if (!known) this.#tools.set(registration, tool);
+    return { call, tool, own };
+  }
+
   /** Calls a tool. @returns `undefined` if the SDK has to serve the request: the tool was not called */
   start(
     called: CallableTool,
-    request: Pick<PlainRequest, 'request'>,
+    request: Pick<McpRequest, 'request'>,
     context: RequestContext,
   ): MaybePromise<StartedCall | undefined> {
     if (!this.#isLoggedIn(called.tool, context)) return undefined;
@@ -106,40 +121,43 @@ export class PlainTools {
   }
 
   #run(
-    { call, tool }: CallableTool,
+    { call, tool, own }: CallableTool,
     args: readonly unknown[],
-    request: Pick<PlainRequest, 'request'>,
+    request: Pick<McpRequest, 'request'>,
     context: RequestContext,
   ): StartedCall | undefined {
     const { contexts, runningCalls } = this.#options;
     // `requireLogin` has named its provider.
     const requiredProvider = tool.requirement?.provider;
-    return contexts.run({ ...context, requiredProvider, client: clientOf(call) }, () => {
-      const counted = runningCalls.tryBegin(call.params, CALL_BYTES.byItself);
+    const client = own ? undefined : clientOf(call);
+    const start = () => {
+      const counted = runningCalls.tryBegin(call.params, own ? CALL_BYTES.ofConnection : CALL_BYTES.byItself);
       if (!counted) return undefined;
       const tools = this.#runningTools;
       const startedAtMs = this.#options.clock.now();
       const running = new RunningTool({ tools, call, request, context, counted, startedAtMs });
       this.#running.add(running);
-      this.#awaitTakeOver();
       const answer = running.run(
         (protocol) => tool.call(args, protocol),
         (result) => this.#answerOf(result, call, tool),
       );
       return { running, answer };
-    });
+    };
+    const run = () => contexts.run({ ...context, requiredProvider, client }, start);
+    return own ? own.run(run) : run();
   }
 
   /** The answer of a result; `sdk`: the SDK converts it, or says what is wrong with it. */
   #answerOf(
     result: unknown,
-    { id }: PlainCall,
+    { id, connection }: PlainCall,
     { outputSchema }: GuardedTool,
   ): MaybePromise<PlainAnswer | 'sdk'> {
     const answerOf = (plain: object | undefined): PlainAnswer | 'sdk' => {
       if (!plain || !isSendable(plain)) return 'sdk';
       // What follows the result is the same for every call.
-      return { json: `{"result":${JSON.stringify(plain).slice(0, -1)}${this.#end}${JSON.stringify(id)}}` };
+      const end = this.#end[connection ? '2025' : '2026'];
+      return { json: `{"result":${JSON.stringify(plain).slice(0, -1)}${end}${JSON.stringify(id)}}` };
     };
     try {
       const plain = plainResultOf(result, outputSchema);
@@ -152,22 +170,6 @@ export class PlainTools {
   /** Ends the calls, because the server closes. */
   close(): void {
     for (const running of this.#running) running.end();
-  }
-
-  /** Lets the SDK take over what takes long. All calls share a deadline: most of them are over long before. */
-  #awaitTakeOver(): void {
-    if (this.#isAwaiting) return;
-    this.#isAwaiting = true;
-    const { clock, deadlines } = this.#options;
-    deadlines.at(clock.now() + TAKE_OVER_MS, () => {
-      this.#isAwaiting = false;
-      let isAnyLeft = false;
-      for (const running of this.#running) {
-        if (clock.now() - running.startedAtMs >= TAKE_OVER_MS) running.interrupt();
-        else isAnyLeft = true;
-      }
-      if (isAnyLeft) this.#awaitTakeOver();
-    });
   }
 
   #toolOf({ registered, registration }: TemplateTool): GuardedTool | 'needs SDK' {
@@ -211,7 +213,7 @@ function valuesOf(validated: Validated): readonly unknown[] | undefined {
   return validated.issues?.length ? undefined : [(validated as { value: unknown }).value];
 }
 
-function clientOf({ envelope }: PlainCall): RequestContext['client'] {
+function clientOf({ envelope = {} }: PlainCall): RequestContext['client'] {
   return {
     getClientCapabilities: envelope[CLIENT_CAPABILITIES_META_KEY],
     getClientVersion: envelope[CLIENT_INFO_META_KEY],

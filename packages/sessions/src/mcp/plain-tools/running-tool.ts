@@ -4,7 +4,7 @@ import { type GuardedSignal, guardedSignal } from '../../time/guarded-signal.js'
 import { handled, isThenable, type MaybePromise } from '../../time/promises.js';
 import { authInfoOf } from '../request/call-context.js';
 import type { RequestContext } from '../request/context.js';
-import type { PlainRequest } from '../request/mcp-request.js';
+import type { McpRequest } from '../request/mcp-request.js';
 import type { RunningCall } from '../server/running-calls.js';
 import { tooLate } from '../server/sdk-adapter/call-guard.js';
 import type { PlainCall } from './plain-call.js';
@@ -30,7 +30,7 @@ export interface RunningTools {
 export interface RunningToolOptions {
   readonly tools: RunningTools;
   readonly call: PlainCall;
-  readonly request: Pick<PlainRequest, 'request'>;
+  readonly request: Pick<McpRequest, 'request'>;
   readonly context: RequestContext;
   readonly counted: RunningCall;
   readonly startedAtMs: number;
@@ -62,6 +62,8 @@ export class RunningTool implements Linked<RunningTool> {
   #ended: AbortController | undefined;
   #isOver = false;
   #isEnded = false;
+  #isAborted = false;
+  #reason: unknown;
   #requests: object | undefined;
   #http: object | undefined;
   #resolve: ((why: Interruption) => void) | undefined;
@@ -69,7 +71,7 @@ export class RunningTool implements Linked<RunningTool> {
   constructor(options: RunningToolOptions) {
     this.#options = options;
     this.startedAtMs = options.startedAtMs;
-    this.context = contextOf(this);
+    this.context = contextOf(this, options.call.connection?.id);
   }
 
   /**
@@ -135,7 +137,7 @@ export class RunningTool implements Linked<RunningTool> {
   /** Ends the call: its client has disconnected, or this server closes. */
   end(): void {
     this.#isEnded = true;
-    this.#ended?.abort(closed());
+    this.#abort(closed());
     if (!this.#isOver) this.#interrupt('ended');
     this.drop();
   }
@@ -148,15 +150,25 @@ export class RunningTool implements Linked<RunningTool> {
   /** Gives the call the context of the SDK, which serves it from now on. @returns what the tool returns */
   resume(context: ServerContext): Promise<unknown> {
     this.#sdk = context;
+    const { signal } = context.mcpReq;
+    const abort = () => this.#abort(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
     for (const { use } of this.#waiting.splice(0)) use(context);
     return this.#outcome;
+  }
+
+  #abort(reason: unknown): void {
+    this.#isAborted = true;
+    this.#reason = reason;
+    this.#ended?.abort(reason);
   }
 
   /** The signal is made when the tool asks for it: most tools never do. */
   get #abortSignal(): AbortSignal {
     if (!this.#signal) {
       this.#ended = new AbortController();
-      if (this.#isEnded) this.#ended.abort(closed());
+      if (this.#isAborted) this.#ended.abort(this.#reason);
       const { tools, context } = this.#options;
       const signOut = tools.signOutSignal(context);
       const sources = signOut ? [this.#ended.signal, signOut] : [this.#ended.signal];
@@ -192,19 +204,29 @@ export class RunningTool implements Linked<RunningTool> {
   }
 
   get http(): object {
-    const { request, context } = this.#options;
-    this.#http ??= httpOf(request, context.principal && authInfoOf(context.principal));
+    const { request, context, call } = this.#options;
+    const closers = call.connection?.isResumable ? this.#closers : NO_CLOSERS;
+    this.#http ??= httpOf(request, context.principal && authInfoOf(context.principal), closers);
     return this.#http;
   }
 
-  #requestsOf({ id, meta, envelope }: PlainCall): object {
+  get #closers(): Closers {
+    const close = (name: keyof Closers) => () =>
+      void this.#withSdk(
+        async ({ http }) => http?.[name]?.(),
+        () => Promise.resolve(),
+      );
+    return { closeSSE: close('closeSSE'), closeStandaloneSSE: close('closeStandaloneSSE') };
+  }
+
+  #requestsOf({ id, meta, envelope, connection }: PlainCall): object {
     const signal = () => this.#abortSignal;
     const ask = <T>(use: Use<T>) => this.#withSdk(use, () => handled(Promise.reject<T>(tooLate())));
     return {
       id,
       method: 'tools/call',
       _meta: meta,
-      envelope,
+      ...(envelope && { envelope }),
       requestState: noState,
       get signal() {
         return signal();
@@ -215,8 +237,14 @@ export class RunningTool implements Linked<RunningTool> {
           ({ mcpReq }) => mcpReq.notify(...given),
           () => Promise.resolve(),
         ),
-      // The envelope names no level, so the SDK would send nothing.
-      log: () => Promise.resolve(),
+      log: connection
+        ? (...given: Parameters<Requests['log']>) =>
+            this.#withSdk(
+              ({ mcpReq }) => mcpReq.log(...given),
+              () => Promise.resolve(),
+            )
+        : // The envelope names no level, so the SDK would send nothing.
+          () => Promise.resolve(),
       elicitInput: (...given: Parameters<Requests['elicitInput']>) =>
         ask(({ mcpReq }) => mcpReq.elicitInput(...given)),
       requestSampling: (...given: Parameters<Requests['requestSampling']>) =>
@@ -249,8 +277,8 @@ const PARTS: Readonly<Record<'mcpReq' | 'http', PropertyDescriptor & ThisType<Ow
   },
 };
 
-function contextOf(running: RunningTool): ServerContext {
-  const context = { sessionId: undefined };
+function contextOf(running: RunningTool, sessionId: string | undefined): ServerContext {
+  const context = { sessionId };
   Object.defineProperty(context, RUNNING, { value: running });
   Object.defineProperty(context, 'mcpReq', PARTS.mcpReq);
   Object.defineProperty(context, 'http', PARTS.http);
@@ -269,13 +297,20 @@ function closed(): SdkError {
   return new SdkError(SdkErrorCode.ConnectionClosed, 'Connection closed');
 }
 
-function httpOf(request: Pick<PlainRequest, 'request'>, authInfo: object | undefined): object {
+/** What closes the streams of a connection, so that its client resumes them later. */
+type Closers = Readonly<Record<'closeSSE' | 'closeStandaloneSSE', (() => void) | undefined>>;
+const NO_CLOSERS: Closers = { closeSSE: undefined, closeStandaloneSSE: undefined };
+
+function httpOf(
+  request: Pick<McpRequest, 'request'>,
+  authInfo: object | undefined,
+  closers: Closers,
+): object {
   const http = {
     get req() {
       return request.request;
     },
-    closeSSE: undefined,
-    closeStandaloneSSE: undefined,
+    ...closers,
   };
   // It precedes the others in the SDK's context.
   return authInfo ? Object.defineProperties({ authInfo }, Object.getOwnPropertyDescriptors(http)) : http;

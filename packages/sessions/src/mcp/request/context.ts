@@ -38,8 +38,8 @@ export interface RequestContext extends CalledTool {
   readonly requiredProvider?: string | undefined;
   /** The token sets that this request was given. */
   readonly given?: GivenTokens | undefined;
-  /** The run of the called tool, if the SDK takes it over. The tool does not run again. */
-  readonly running?:
+  /** The run of the called tool, from when the SDK takes it over. The tool does not run again. */
+  running?:
     | {
         /** Gives it the context of the SDK. @returns what the tool returns */
         resume(context: ServerContext): Promise<unknown>;

@@ -18,11 +18,17 @@ export interface McpRequest {
   readonly countUnread?: CountUnread | undefined;
 }
 
+/** Whether the client of a request has disconnected before it had its answer. */
+export function hasDisconnected(incoming: McpRequest | PlainRequest): boolean {
+  return 'isDisconnected' in incoming ? incoming.isDisconnected : incoming.request.signal.aborted;
+}
+
 /** A request whose client has sent it plainly, and gets a plain answer, if there is one. */
 export interface PlainRequest extends McpRequest {
   /** Made when it is read. */
   readonly request: Request;
   readonly headers: { get(name: string): string | null };
+  readonly isDisconnected: boolean;
   /** Calls a function if the client disconnects before it has its answer. */
   onDisconnect(run: () => void): void;
 }

@@ -19,12 +19,13 @@ import { type LogoutToolOptions, registerLogoutTool } from '../tools/logout.js';
 import { registerSessionStatusTool, type SessionStatusToolOptions } from '../tools/session-status.js';
 import { ParkedCalls } from './parked-calls.js';
 import type { RunningCalls } from './running-calls.js';
+import { type OwnTools, ownToolsOf } from './sdk-adapter/own-tools.js';
 import { followRegistrations } from './sdk-adapter/registrations.js';
 import { type BeginCall, guardServer, type ServerGuardOptions } from './sdk-adapter/server-guard.js';
 import { ServerTemplate, type TemplateTool } from './sdk-adapter/server-template.js';
 import { registerStatusResource } from './status-resource.js';
 import type { Subscriptions } from './subscriptions.js';
-import { assertServable, guardTools } from './tool-guard.js';
+import { assertServable, guardTools, requirementOf } from './tool-guard.js';
 
 /** The server information for clients. */
 export interface ServerInfo extends Implementation {
@@ -86,6 +87,12 @@ const LOGIN_INSTRUCTIONS =
   'Every user works with their own account. When a tool asks for a login, call `login`, show the link to the user, and call `login` again once they are done.';
 const HANDLE_INSTRUCTIONS = 'If `login` returns a `session`, pass it in every further call.';
 
+interface Created {
+  readonly server: McpServer;
+  /** Its tools by their names, as their authors have registered them. */
+  readonly tools: ReadonlyMap<string, TemplateTool>;
+}
+
 /** The environment that a server object is made for. */
 export interface ServerEnvironment {
   readonly era: Era;
@@ -126,7 +133,7 @@ export class ServerFactory {
       session: () => contexts.session(),
       requireLogin: (handler, requirement) => contexts.requireLogin(handler, requirement),
     });
-    const server = this.#create({ era: '2026', hasHandles: true, isPerRequest: true }, true);
+    const { server } = this.#create({ era: '2026', hasHandles: true, isPerRequest: true }, true);
     this.#template = new ServerTemplate(server, {
       check: assertServable,
       onError: options.onError,
@@ -157,17 +164,23 @@ export class ServerFactory {
 
   /** Makes a server object that is ready to be connected. */
   make(environment: ServerEnvironment): McpServer {
-    const server = this.#create(environment);
-    if (environment.era === '2026') this.#template.applyTo(server);
-    else {
-      followRegistrations(server, { check: assertServable });
-      this.#runTools(server);
-    }
+    if (environment.era === '2025') return this.makeFor2025(environment).server;
+    const { server } = this.#create(environment);
+    this.#template.applyTo(server);
     return server;
   }
 
+  /** Makes a server object for a 2025 connection, and shows its tools. */
+  makeFor2025(environment: Omit<ServerEnvironment, 'era'>): { server: McpServer; tools: OwnTools } {
+    const { server, tools } = this.#create({ ...environment, era: '2025' });
+    followRegistrations(server, { check: assertServable });
+    const own = ownToolsOf(server, tools);
+    this.#runTools(server);
+    return { server, tools: own };
+  }
+
   /** @param isTemplate whether the server object is never connected, so that its tools need no guard */
-  #create({ hasHandles, isPerRequest, openBrowser }: ServerEnvironment, isTemplate = false): McpServer {
+  #create({ hasHandles, isPerRequest, openBrowser }: ServerEnvironment, isTemplate = false): Created {
     const { contexts, authorStates, onError } = this.#options;
     const { instructions, capabilities } = this.#options.info;
     const howToLogIn = hasHandles ? `${LOGIN_INSTRUCTIONS} ${HANDLE_INSTRUCTIONS}` : LOGIN_INSTRUCTIONS;
@@ -178,7 +191,8 @@ export class ServerFactory {
       requestState: {
         verify: (state, protocol) => {
           const { toolName = '' } = contexts.get();
-          const checksItself = toolName === 'login' || requiresLogin.has(toolName);
+          const called = tools.get(toolName)?.registration;
+          const checksItself = toolName === 'login' || (called && requirementOf(called));
           return checksItself ? undefined : authorStates.verify(state, protocol);
         },
       },
@@ -198,8 +212,8 @@ export class ServerFactory {
       openBrowser,
     };
     const parked = new ParkedCalls(server, login);
-    const requiresLogin = isTemplate
-      ? new Set<string>()
+    const tools: Created['tools'] = isTemplate
+      ? new Map()
       : guardTools(server, { hasHandles, contexts, parked, signOutSignal, authorStates, onError });
     registerLoginTool(server, login);
     registerSessionStatusTool(server, this.#options);
@@ -207,7 +221,7 @@ export class ServerFactory {
     registerStatusResource(server, this.#options);
     if (isPerRequest) server.server.registerCapabilities({ resources: { subscribe: true } });
     else this.#options.subscriptions.serve(server);
-    return server;
+    return { server, tools };
   }
 
   /** The signal that aborts when the session of a request is signed out or ends, if it names one. */

@@ -56,7 +56,7 @@ it('a call of 2025 counts until its handler is done, with what it was sent, alth
     await response.body?.cancel();
   };
   const expected = Math.floor(QUARTER / (2 * text.length + CALL_BYTES.ofConnection + 1024));
-  for (let id = 1; id <= expected + 2; id++) await callAndHangUp(id);
+  await Promise.all(Array.from({ length: expected + 2 }, (_, index) => callAndHangUp(index + 1)));
   expect(releases).toHaveLength(expected);
   expect((await client.ask('tools/call', { ...HOLD, arguments: { text } }, 99)).error).toEqual(BUSY);
   releases.shift()?.();

@@ -23,6 +23,7 @@ import type { ParkedCalls } from './parked-calls.js';
 import { runUntilSignOut } from './sdk-adapter/call-guard.js';
 import { followRegistrations, type Registration } from './sdk-adapter/registrations.js';
 import type { SignOutSignal } from './sdk-adapter/server-guard.js';
+import type { TemplateTool } from './sdk-adapter/server-template.js';
 import { type SessionOutput, sessionOutputOf } from './session-output.js';
 import { STATUS_URI } from './status-resource.js';
 
@@ -72,21 +73,23 @@ function reserved(what: string, own: string): SessionError {
 /**
  * Guards every tool that is registered from now on. A call whose handle names no live session is answered with what to
  * do. If sessions are named by handles, the input schema of each tool gets the argument for the handle.
- * @returns the names of the tools that require a login; changes with each registration and update
+ * @returns the author's tools by their names, as they were registered; changes with each registration and update
  */
-export function guardTools(server: McpServer, options: ToolGuardOptions): ReadonlySet<string> {
-  const requiresLogin = new Set<string>();
+export function guardTools(server: McpServer, options: ToolGuardOptions): ReadonlyMap<string, TemplateTool> {
+  const tools = new Map<string, TemplateTool>();
   followRegistrations(server, {
     guard: (registration) => (registration.kind === 'tool' ? guarded(registration, options) : registration),
-    onChange: (_registered, next, previous) => {
-      if (previous?.kind === 'tool') requiresLogin.delete(previous.name);
-      if (next?.kind === 'tool' && requirementOf(next)) requiresLogin.add(next.name);
+    onChange: (registered, next, previous) => {
+      if (!('executor' in registered) || OWN_TOOLS.has(next?.name ?? '')) return;
+      if (previous) tools.delete(previous.name);
+      if (next) tools.set(next.name, { registered, registration: next });
     },
   });
-  return requiresLogin;
+  return tools;
 }
 
-function requirementOf({ callback }: Registration): LoginRequirement | undefined {
+/** The login that a tool requires. */
+export function requirementOf({ callback }: Registration): LoginRequirement | undefined {
   return loginRequirementOf(callback as RequestHandler);
 }
 
