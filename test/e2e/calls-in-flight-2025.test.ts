@@ -138,13 +138,15 @@ describe.each(['direct', 'sdk'] as const)('a 2025 call in flight, with `dispatch
     expect(JSON.parse((await eventContaining(resumed, 'left')).data)).toMatchObject({ id: 1 });
   });
 
-  it('asks its own client, and gets the answer', async () => {
+  it('asks its own client, and gets the answer, although the ids of both requests are the same', async () => {
     const { mcp, headers, post, params } = await start(dispatch, { elicitation: {} });
-    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, ...params('Well?', 'ask') });
-    const stream = await openWire(mcp, { method: 'POST', headers, body });
-    const asked = JSON.parse((await eventContaining(stream, 'elicitation/create')).data);
+    const standalone = await openWire(mcp, { headers });
+    const call = post({ id: 0, ...params('Well?', 'ask') });
+    const asked = JSON.parse((await eventContaining(standalone, 'elicitation/create')).data);
+    expect(asked.id).toBe(0);
     expect((await post({ id: asked.id, result: { action: 'decline' } })).status).toBe(202);
-    expect((await eventContaining(stream, '"result"')).data).toContain('Well?: decline');
+    expect(messageOf(await call)).toMatchObject({ id: 0, result: { content: [{ text: 'Well?: decline' }] } });
+    standalone.drop();
   });
 
   it('ends with an answer if the server closes', async () => {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Access, Admission, Principal, RequestOrigin } from '../access/access.js';
 import type { ClientKey } from '../limits/client-key.js';
-import { isPlainAnswer, type PlainAnswer } from '../mcp/wire/plain-answer.js';
+import { headOf, isPlainAnswer, type PlainAnswer } from '../mcp/wire/plain-answer.js';
 import type { CountUnread } from '../mcp/wire/sse-stream.js';
 import type { MaybePromise } from '../time/promises.js';
 import { ANSWERS, acceptedAnswers } from './accept.js';
@@ -168,20 +168,21 @@ export class PlainLane {
     }
   }
 
-  #send({ json }: PlainAnswer, offered: Offered): void {
-    if (json.length > LARGE_CHARACTERS) void this.#sendInTurn(json, offered);
-    else this.#write(json, offered);
+  #send(answer: PlainAnswer, offered: Offered): void {
+    const length = answer.json?.length ?? 0;
+    if (length > LARGE_CHARACTERS) void this.#sendInTurn(answer, length, offered);
+    else this.#write(answer, offered);
   }
 
   /** Sends a large answer after the requests that other clients sent while it was made. Counts it until then. */
-  async #sendInTurn(json: string, offered: Offered): Promise<void> {
+  async #sendInTurn(answer: PlainAnswer, length: number, offered: Offered): Promise<void> {
     const { scheduler, unreadResponses } = this.#options;
     const { outgoing, clientKey, end } = offered;
     const turn = scheduler.waitForTurn(clientKey, true);
     if (turn) {
       const count = unreadResponses.counterFor(clientKey);
       const { update, release } = count(
-        () => json.length,
+        () => length,
         () => outgoing.destroy(),
       );
       update();
@@ -189,13 +190,15 @@ export class PlainLane {
       await turn;
       release();
     }
-    this.#write(json, offered);
+    this.#write(answer, offered);
   }
 
-  #write(json: string, { outgoing, clientKey, end }: Offered): void {
+  #write(answer: PlainAnswer, { outgoing, clientKey, end }: Offered): void {
     if (outgoing.destroyed) return;
-    const length = Buffer.byteLength(json);
-    outgoing.writeHead(200, { 'content-type': 'application/json', 'content-length': length });
+    const { json = '' } = answer;
+    const { status, headers } = headOf(answer);
+    headers['content-length'] = String(Buffer.byteLength(json));
+    outgoing.writeHead(status, headers);
     // Node sends a string and the head in one piece.
     outgoing.end(json);
     if (outgoing.writableLength === 0) return;

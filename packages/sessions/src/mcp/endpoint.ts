@@ -1,4 +1,5 @@
-import { isLegacyRequest, PROTOCOL_VERSION_META_KEY } from '@modelcontextprotocol/server';
+import { classifyInboundRequest, PROTOCOL_VERSION_META_KEY } from '@modelcontextprotocol/server';
+import { omitUndefined } from '../omit-undefined.js';
 import type { ChangeElsewhere } from '../session/followed-session.js';
 import type { InternalEvent } from '../session/session-events.js';
 import { Connections, type ConnectionsOptions } from './era-2025/connections.js';
@@ -55,9 +56,10 @@ export class Endpoint {
   direct(incoming: PlainRequest): (() => Promise<PlainAnswer | Response | undefined>) | undefined {
     if (this.#isDraining || oversizedIdOf(incoming.body) !== undefined) return undefined;
     const call = this.#connections.direct(incoming);
-    return call
-      ? () => call().catch((error: unknown) => this.#errorResponse(error))
-      : this.#stateless.direct(incoming);
+    if (call) return () => call().catch((error: unknown) => this.#errorResponse(error));
+    const direct = this.#stateless.direct(incoming);
+    if (direct || !isOf2025(incoming.headers, incoming.body)) return direct;
+    return () => this.#connections.handle(incoming).catch((error: unknown) => this.#errorResponse(error));
   }
 
   /** Serves one request. Never rejects. */
@@ -70,7 +72,7 @@ export class Endpoint {
       return errorResponse(400, ErrorCode.invalidRequest, message);
     }
     try {
-      return !claimsRevision(body) && (await isLegacyRequest(request, body))
+      return request.method !== 'POST' || isOf2025(request.headers, body)
         ? responseOf(await this.#connections.handle(incoming))
         : await this.#stateless.handle(incoming);
     } catch (error) {
@@ -94,6 +96,22 @@ function concernsCallInFlight(message: unknown): boolean {
   return (
     message !== undefined && (methodOf(message) === undefined || propertyOf(message, 'id') === undefined)
   );
+}
+
+/** Whether a POST belongs to a 2025 connection, or opens one. */
+function isOf2025(headers: PlainRequest['headers'], body: unknown): boolean {
+  if (claimsRevision(body)) return false;
+  const header = (name: string) => headers.get(name) ?? undefined;
+  const { kind } = classifyInboundRequest({
+    httpMethod: 'POST',
+    ...omitUndefined({
+      protocolVersionHeader: header('mcp-protocol-version'),
+      mcpMethodHeader: header('mcp-method'),
+      mcpNameHeader: header('mcp-name'),
+    }),
+    body,
+  });
+  return kind === 'legacy';
 }
 
 /**

@@ -6,6 +6,7 @@ import type { StreamCloser } from '../../session/presence.js';
 import type { SessionEvents } from '../../session/session-events.js';
 import { type SessionRecord, snapshotOf } from '../../session/session-record.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
+import { andThen, type MaybePromise } from '../../time/promises.js';
 
 /** A connection of a 2025 client, and the session that its requests use. */
 export interface ResolvedConnection {
@@ -25,7 +26,7 @@ export interface ConnectionRegistry {
     clientKey: ClientKey | undefined,
   ): Promise<ResolvedConnection & { readonly id: SessionId }>;
   /** Finds the connection of an id; `undefined` if there is none, or if it belongs to another caller. */
-  find(id: string, principal: Principal | undefined): Promise<ResolvedConnection | undefined>;
+  find(id: string, principal: Principal | undefined): MaybePromise<ResolvedConnection | undefined>;
   /** Records the activity of a request. */
   touch(found: ResolvedConnection): Promise<void>;
   /**
@@ -56,11 +57,10 @@ export class OpenAccessConnections implements ConnectionRegistry {
     return { id, connection: record.ref, session: record };
   }
 
-  async find(id: string): Promise<ResolvedConnection | undefined> {
-    const resolved = await this.#registry.resolve('connection', id);
-    return resolved.state === 'live'
-      ? { connection: resolved.record.ref, session: resolved.record }
-      : undefined;
+  find(id: string): MaybePromise<ResolvedConnection | undefined> {
+    return andThen(this.#registry.resolve('connection', id), (resolved) =>
+      resolved.state === 'live' ? { connection: resolved.record.ref, session: resolved.record } : undefined,
+    );
   }
 
   touch({ connection }: ResolvedConnection): Promise<void> {

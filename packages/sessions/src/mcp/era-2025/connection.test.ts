@@ -7,8 +7,8 @@ import type { SessionId } from '../../session/ids.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Deadlines } from '../../time/deadlines.js';
 import { EVENT_LIMITS } from '../request/client-memory-limits.js';
+import { SlowCalls } from '../server/slow-calls.js';
 import { responseOf } from '../wire/plain-answer.js';
-import { SlowCalls } from '../wire/slow-calls.js';
 import { Connection, type ConnectionRequest } from './connection.js';
 
 const URL = 'http://127.0.0.1/mcp';

@@ -2,15 +2,15 @@ import type { AuthInfo, McpServer } from '@modelcontextprotocol/server';
 import type { SessionId } from '../../session/ids.js';
 import type { StreamCloser } from '../../session/presence.js';
 import type { PlainCall } from '../plain-tools/plain-call.js';
+import type { SlowCalls } from '../server/slow-calls.js';
 import { messagesOf } from '../wire/json-rpc.js';
-import { isPlainAnswer, type PlainAnswer } from '../wire/plain-answer.js';
-import type { SlowCalls } from '../wire/slow-calls.js';
-import type { EarlyAnswer } from './early-answer.js';
+import { ACCEPTED, isPlainAnswer, type PlainAnswer } from '../wire/plain-answer.js';
 import { type CountUnread, isSseResponse, type SseResponse, SseStream } from '../wire/sse-stream.js';
 import { DirectCalls, type DirectCallsOptions } from './direct-calls.js';
+import type { EarlyAnswer } from './early-answer.js';
 import { EventBuffer, type EventBufferOptions, STANDALONE_STREAM } from './event-buffer.js';
 import { isPingResponse, StandaloneStream } from './standalone-stream.js';
-import { ConnectionTransport, cancelledIdsOf, type HandedOver } from './transport.js';
+import { ConnectionTransport, cancelledIdsOf, type HandedOver, type Posted } from './transport.js';
 
 export interface ConnectionOptions extends EventBufferOptions {
   /** What calls tools without the SDK. Absent: the SDK dispatches all calls. */
@@ -23,6 +23,10 @@ export interface ConnectionOptions extends EventBufferOptions {
 /** A request on a connection. */
 export interface ConnectionRequest {
   readonly request: Request;
+  /** Default: those of `request`. */
+  readonly headers?: Posted['headers'] | undefined;
+  /** Whether it is a POST, so that `request` need not be read. Default: as `request` says. */
+  readonly isPost?: boolean | undefined;
   readonly body: unknown;
   /** The caller, for tools. */
   readonly authInfo: AuthInfo | undefined;
@@ -67,9 +71,8 @@ export class Connection {
   }
 
   /** Serves a request. The first one must be `initialize`. */
-  async serve(incoming: ConnectionRequest): Promise<Response | PlainAnswer> {
-    // A call that is served without the SDK needs no `Request`.
-    if (incoming.call) return this.#post(incoming);
+  serve(incoming: ConnectionRequest): Promise<Response | PlainAnswer> {
+    if (incoming.isPost) return this.#post(incoming);
     const { request, body } = incoming;
     switch (request.method) {
       case 'GET':
@@ -77,8 +80,7 @@ export class Connection {
       case 'POST':
         return this.#post(incoming);
       default:
-        await this.#direct?.handOverAll();
-        return this.#transport.handleRequest(request, body === undefined ? {} : { parsedBody: body });
+        return this.#delete(request, body);
     }
   }
 
@@ -94,23 +96,39 @@ export class Connection {
     this.#events.clear();
   }
 
-  async #post(incoming: ConnectionRequest): Promise<Response | PlainAnswer> {
+  async #delete(request: Request, body: unknown): Promise<Response> {
+    await this.#direct?.handOverAll();
+    return this.#transport.handleRequest(request, body === undefined ? {} : { parsedBody: body });
+  }
+
+  #post(incoming: ConnectionRequest): Promise<Response | PlainAnswer> {
     const { call } = incoming;
     return call && this.#direct
       ? this.#direct.serve(call, incoming, (handedOver) => this.#postToSdk(incoming, handedOver))
       : this.#postToSdk(incoming);
   }
 
-  async #postToSdk(
-    { request, body, authInfo, ...bounds }: ConnectionRequest,
-    handedOver?: HandedOver,
-  ): Promise<Response | PlainAnswer> {
-    const rest = this.#withoutPingResponses(body);
-    if (rest === undefined) return new Response(null, { status: 202 });
+  async #postToSdk(incoming: ConnectionRequest, handedOver?: HandedOver): Promise<Response | PlainAnswer> {
+    const rest = this.#withoutPingResponses(incoming.body);
+    if (rest === undefined) return ACCEPTED;
     for (const id of cancelledIdsOf(rest)) await this.#direct?.handOver(id);
-    const answer = await this.#transport.serve({ request, body: rest, authInfo, handedOver });
+    const answer = await this.#transport.serve({
+      get request() {
+        return incoming.request;
+      },
+      get headers() {
+        return incoming.headers ?? incoming.request.headers;
+      },
+      body: rest,
+      get authInfo() {
+        return incoming.authInfo;
+      },
+      handedOver,
+    });
     if (isPlainAnswer(answer) || !isSseResponse(answer)) return answer;
-    return this.#streamResponse(answer, this.#options.currentPost(), { ...bounds, endsAtMs: undefined });
+    const { closeConnection, countUnread, onAnswered } = incoming;
+    const bounds = { closeConnection, countUnread, onAnswered, endsAtMs: undefined };
+    return this.#streamResponse(answer, this.#options.currentPost(), bounds);
   }
 
   /** A body without the responses to pings of the standalone stream, which the SDK did not send. */

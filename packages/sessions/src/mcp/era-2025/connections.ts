@@ -11,17 +11,22 @@ import type { PlainTools } from '../plain-tools/plain-tools.js';
 import { authInfoOf } from '../request/call-context.js';
 import { CLIENT_INFO_LIMITS, EVENT_LIMITS, quotaKeyOf } from '../request/client-memory-limits.js';
 import type { RequestContext, RequestContexts } from '../request/context.js';
-import { hasDisconnected, type McpRequest, type PlainRequest } from '../request/mcp-request.js';
+import {
+  hasDisconnected,
+  isPlainRequest,
+  type McpRequest,
+  type PlainRequest,
+} from '../request/mcp-request.js';
 import { calledToolOf } from '../request/session-argument.js';
 import type { ServerFactory } from '../server/factory.js';
+import type { SlowCalls } from '../server/slow-calls.js';
 import { ErrorCode, errorResponse } from '../wire/error-response.js';
 import { messagesOf, methodOf, propertyOf } from '../wire/json-rpc.js';
-import { isPlainAnswer, type PlainAnswer, responseOf } from '../wire/plain-answer.js';
-import type { SlowCalls } from '../wire/slow-calls.js';
-import type { EarlyAnswer } from './early-answer.js';
+import { isPlainAnswer, type PlainAnswer } from '../wire/plain-answer.js';
 import { isSseResponse } from '../wire/sse-stream.js';
 import { Connection, type ConnectionRequest } from './connection.js';
 import type { ConnectionRegistry, ResolvedConnection } from './connection-registry.js';
+import type { EarlyAnswer } from './early-answer.js';
 import { isPingResponse } from './standalone-stream.js';
 
 export interface ConnectionsOptions {
@@ -105,10 +110,10 @@ export class Connections {
 
   /** @throws SessionError if a limit is reached or the store fails */
   async handle(incoming: McpRequest): Promise<Response | PlainAnswer> {
-    const id = incoming.request.headers.get(SESSION_HEADER);
+    const isPost = isPlainRequest(incoming) || incoming.request.method === 'POST';
+    const id = headersOf(incoming).get(SESSION_HEADER);
     if (id !== null) return this.#continue(incoming, id);
-    if (incoming.request.method === 'POST' && isInitializeRequest(incoming.body))
-      return this.#initialize(incoming);
+    if (isPost && isInitializeRequest(incoming.body)) return this.#initialize(incoming);
     return errorResponse(
       400,
       ErrorCode.sessionRequired,
@@ -116,7 +121,7 @@ export class Connections {
     );
   }
 
-  async #initialize(incoming: McpRequest): Promise<Response> {
+  async #initialize(incoming: McpRequest): Promise<Response | PlainAnswer> {
     if (propertyOf(incoming.body, 'id') === undefined) {
       // The SDK would take it for a notification, and its response would not carry the session id.
       return errorResponse(
@@ -157,17 +162,21 @@ export class Connections {
       throw error;
     });
     // If the session has ended in the meantime, its event has been missed.
-    if (!response.ok || !(await registry.has(connection))) await this.#discard(connection);
+    const isOk = isPlainAnswer(response) || response.ok;
+    if (!isOk || !(await registry.has(connection))) await this.#discard(connection);
     return response;
   }
 
-  async #open(incoming: McpRequest, id: SessionId, started: ResolvedConnection): Promise<Response> {
+  async #open(
+    incoming: McpRequest,
+    id: SessionId,
+    started: ResolvedConnection,
+  ): Promise<Response | PlainAnswer> {
     const connection = this.#make(id, started, this.#keptEvents.open(quotaKeyOf(incoming)));
     await connection.open();
     this.#add(started, connection);
     const { contexts } = this.#options;
-    const answer = () => connection.serve(requestOf(incoming));
-    return responseOf(await contexts.run(contextOf(incoming, started), answer));
+    return contexts.run(contextOf(incoming, started), () => connection.serve(requestOf(incoming)));
   }
 
   /** Apart from `#open`, because functions of a connection keep all variables around them as long as it exists. */
@@ -196,7 +205,9 @@ export class Connections {
   async #continue(incoming: McpRequest, id: string, call?: PlainCall): Promise<Response | PlainAnswer> {
     const { registry, connectionRegistry } = this.#options;
     const { body, principal } = incoming;
-    const found = await connectionRegistry.find(id, principal);
+    const finding = connectionRegistry.find(id, principal);
+    // Each promise costs more while a storage of contexts is in use.
+    const found = finding instanceof Promise ? await finding : finding;
     const open = found && this.#connections.get(found.connection);
     if (!found || !open) {
       return errorResponse(404, ErrorCode.sessionNotFound, SESSION_NOT_FOUND);
@@ -209,7 +220,7 @@ export class Connections {
     // The request has been served, so a failure of the store is only reported.
     const isOk = isPlainAnswer(response) || response.ok;
     if (isOk && !isPingOnly) await connectionRegistry.touch(found).catch(this.#options.onError);
-    if (!call && incoming.request.method === 'DELETE' && isOk)
+    if (isOk && !isPlainRequest(incoming) && incoming.request.method === 'DELETE')
       await registry.end(found.connection, 'deleted');
     return response;
   }
@@ -264,7 +275,11 @@ function ignore(): void {
   // A ping does not count as activity of the user.
 }
 
-/** A call that is served without the SDK reads neither the request nor the count of unread bytes. */
+function headersOf(incoming: McpRequest): PlainRequest['headers'] {
+  return isPlainRequest(incoming) ? incoming.headers : incoming.request.headers;
+}
+
+/** What is seldom needed is made when it is read. */
 function requestOf(
   incoming: McpRequest,
   { call, onAnswered }: Pick<ConnectionRequest, 'call' | 'onAnswered'> = {},
@@ -274,6 +289,8 @@ function requestOf(
     get request() {
       return incoming.request;
     },
+    headers: headersOf(incoming),
+    isPost: isPlainRequest(incoming),
     body,
     get authInfo() {
       return principal && authInfoOf(principal);

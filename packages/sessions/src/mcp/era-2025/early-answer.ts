@@ -1,4 +1,4 @@
-import type { MaybeSlowCall, SlowCalls } from '../wire/slow-calls.js';
+import type { MaybeSlowCall, SlowCalls } from '../server/slow-calls.js';
 
 /**
  * A call whose client gets JSON if nothing precedes the answer within a second. Everything else needs a stream: other

@@ -1,21 +1,23 @@
 import {
   type AuthInfo,
+  isInitializeRequest,
   isJSONRPCErrorResponse,
   isJSONRPCNotification,
   isJSONRPCRequest,
   isJSONRPCResultResponse,
   type JSONRPCMessage,
   type JSONRPCRequest,
+  type JSONRPCResultResponse,
   type RequestId,
   type TransportSendOptions,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import type { SessionId } from '../../session/ids.js';
 import { FIRST_RESUMABLE_REVISION } from '../plain-tools/plain-call.js';
+import type { SlowCalls } from '../server/slow-calls.js';
 import { ErrorCode, errorResponse, MAX_REQUESTS_IN_FLIGHT, tooManyInFlight } from '../wire/error-response.js';
 import { messagesOf, methodOf, propertyOf, requestIdsOf } from '../wire/json-rpc.js';
-import { isPlainAnswer, type PlainAnswer } from '../wire/plain-answer.js';
-import type { SlowCalls } from '../wire/slow-calls.js';
+import { ACCEPTED, isPlainAnswer, type PlainAnswer } from '../wire/plain-answer.js';
 import { EarlyAnswer } from './early-answer.js';
 import type { EventBuffer } from './event-buffer.js';
 
@@ -35,7 +37,9 @@ type Resolver = Parameters<WebStandardStreamableHTTPServerTransport['setScopeCha
 
 /** A request to a connection, or a batch. */
 export interface Posted {
+  /** May be made when it is read. */
   readonly request: Request;
+  readonly headers: { get(name: string): string | null };
   /** One message, or a batch. */
   readonly body: unknown;
   /** The caller, for tools. */
@@ -154,8 +158,7 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
     if (post) this.#options.events.begin(post, ids.length, handedOver?.generation);
     for (const id of ids) this.#inFlight.set(id, { post, handedOver });
     const response = await this.#respond(posted);
-    if (isPlainAnswer(response)) return response;
-    if (!response.ok) for (const id of ids) this.release(id);
+    if (!isPlainAnswer(response) && !response.ok) for (const id of ids) this.release(id);
     for (const id of cancelledIdsOf(body)) await this.#dropCancelled(id);
     return response;
   }
@@ -194,8 +197,13 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
   }
 
   async #respond(posted: Posted): Promise<Response | PlainAnswer> {
-    const { request, body, authInfo, handedOver } = posted;
-    const open = () => this.handleRequest(request, { parsedBody: body, ...(authInfo && { authInfo }) });
+    const { body, handedOver } = posted;
+    const open = () => {
+      const { authInfo } = posted;
+      return this.handleRequest(posted.request, { parsedBody: body, ...(authInfo && { authInfo }) });
+    };
+    if (this.#needsNoAnswer(posted)) return ACCEPTED;
+    if (isInitializeRequest(body)) return this.#initialize(open, propertyOf(body, 'id'));
     const early = await this.#begin(posted);
     handedOver?.onDelivered();
     if (!early) return open();
@@ -211,11 +219,9 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
   /** Delivers a request that may be answered early; `undefined` if the SDK's transport has to look at it. */
   async #begin(posted: Posted): Promise<EarlyAnswer | undefined> {
     const { body: message, authInfo } = posted;
-    const { headers } = posted.request;
-    const version = headers.get('mcp-protocol-version');
-    if (!isJSONRPCRequest(message) || message.method === 'initialize') return undefined;
-    if (this.#isClosed || !acceptsBoth(headers) || (version !== null && !this.#versions.includes(version)))
+    if (!isJSONRPCRequest(message) || message.method === 'initialize' || !this.#isPlain(posted))
       return undefined;
+    const version = posted.headers.get('mcp-protocol-version');
     const inFlight = this.#inFlight.get(message.id);
     if (!inFlight || (await this.#isChallenged(message, authInfo)) || this.#isClosed) return undefined;
     const early = new EarlyAnswer(this.#options.slowCalls, posted.handedOver?.startedAtMs);
@@ -230,6 +236,43 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
       }),
     });
     return early;
+  }
+
+  /** Delivers a message that is no request. @returns whether it was delivered; if not, the SDK's transport looks at it */
+  #needsNoAnswer(posted: Posted): boolean {
+    const { body } = posted;
+    const isMessage =
+      isJSONRPCNotification(body) || isJSONRPCResultResponse(body) || isJSONRPCErrorResponse(body);
+    if (!isMessage || !this.#isPlain(posted)) return false;
+    this.#deliver(body, {});
+    return true;
+  }
+
+  /** Serves `initialize`, which the SDK's transport has to see. It opens a stream, which is seldom used. */
+  async #initialize(open: () => Promise<Response>, id: unknown): Promise<Response | PlainAnswer> {
+    const inFlight = this.#inFlight.get(id);
+    const early = new EarlyAnswer(this.#options.slowCalls);
+    if (inFlight) inFlight.early = early;
+    const response = await open();
+    if (!response.ok) {
+      early.interrupt();
+      return response;
+    }
+    const json = await early.first;
+    early.opened();
+    if (json === undefined) return response;
+    const answer = JSON.parse(json) as JSONRPCResultResponse;
+    this.closeSSEStream(answer.id);
+    await super.send(answer);
+    // It was kept for a client that resumes the stream.
+    this.#options.events.clear();
+    return { json, sessionId: this.#options.id };
+  }
+
+  /** Whether the SDK's transport would accept the headers of a message. */
+  #isPlain({ headers }: Posted): boolean {
+    const version = headers.get('mcp-protocol-version');
+    return !this.#isClosed && acceptsBoth(headers) && (version === null || this.#versions.includes(version));
   }
 
   /** Whether the caller lacks a scope. If the author's check fails, the SDK's transport reports that. */
@@ -269,7 +312,7 @@ export function cancelledIdsOf(body: unknown): unknown[] {
 }
 
 /** Whether the headers are as the SDK's transport requires them. */
-function acceptsBoth(headers: Headers): boolean {
+function acceptsBoth(headers: Posted['headers']): boolean {
   const accept = headers.get('accept') ?? '';
   return (
     accept.includes('application/json') &&

@@ -20,7 +20,12 @@ export interface McpRequest {
 
 /** Whether the client of a request has disconnected before it had its answer. */
 export function hasDisconnected(incoming: McpRequest | PlainRequest): boolean {
-  return 'isDisconnected' in incoming ? incoming.isDisconnected : incoming.request.signal.aborted;
+  return isPlainRequest(incoming) ? incoming.isDisconnected : incoming.request.signal.aborted;
+}
+
+/** Whether a request is a POST of the plain lane, whose `request` is made when it is read. */
+export function isPlainRequest(incoming: McpRequest | PlainRequest): incoming is PlainRequest {
+  return 'headers' in incoming;
 }
 
 /** A request whose client has sent it plainly, and gets a plain answer, if there is one. */
