@@ -44,7 +44,9 @@ beforeEach(async () => {
         await server.server.sendLoggingMessage({ level: 'info', data: 'said' });
         return { content: [] };
       });
-      server.registerTool('hold', { description: 'Waits for release.' }, async () => {
+      server.registerTool('hold', { description: 'Says so, and waits for release.' }, async ({ mcpReq }) => {
+        const params = { progressToken: 'progress', progress: 1 };
+        await mcpReq.notify({ method: 'notifications/progress', params });
         await released.opened;
         return { content: [{ type: 'text', text: 'released' }] };
       });
@@ -197,7 +199,7 @@ describe('a stream for a client that sends `Connection: close`', () => {
   // Every request has this header.
   it.each<[stream: string, open: () => Promise<WireStream>]>([
     ['the standalone stream', () => wire.listen(mcp)],
-    ['the stream of a 2025 call', () => wire.call(mcp, 'say')],
+    ['the stream of a 2025 call', () => wire.call(mcp, 'hold')],
     [
       'a listen stream',
       () => openWire(mcp, request2026('subscriptions/listen', { notifications: { toolsListChanged: true } })),

@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import type { SessionEvent } from '../../packages/sessions/src/index.js';
 import { SESSION_META_KEY, STATUS_URI } from '../../packages/sessions/src/index.js';
 import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
@@ -50,6 +51,12 @@ beforeAll(async () => {
       tools: (server, sessions) => {
         const act = async () => ({ content: [{ type: 'text' as const, text: 'done' }] });
         server.registerTool('act', { description: 'Needs a login.' }, sessions.requireLogin(act));
+        const repeat = { description: 'Has a stream.', inputSchema: z.object({ text: z.string() }) };
+        server.registerTool('repeat', repeat, async ({ text }, { mcpReq }) => {
+          const params = { progressToken: 'progress', progress: 1 };
+          await mcpReq.notify({ method: 'notifications/progress', params });
+          return { content: [{ type: 'text' as const, text }] };
+        });
         server.registerPrompt('hello', { description: 'Says hello.' }, async () => ({
           messages: [{ role: 'user', content: { type: 'text', text: 'hello' } }],
         }));
@@ -159,7 +166,9 @@ async function victimOf2025() {
   const client = await logIn(await connect2025(notes.mcp, way), new Browser(), name);
   await client.call('add_note', { text: `note of ${name}` });
   const headers = { ...way.headers, 'mcp-session-id': client.secret };
-  const call = await new Wire2025(client.secret, way).call(notes.mcp, 'list_notes');
+  const call = await new Wire2025(client.secret, way).call(notes.mcp, 'repeat', {
+    text: `note of ${name}`,
+  });
   const eventId = await primingId(call);
   await call.over;
   return { name, way, client, headers, eventId };

@@ -190,7 +190,8 @@ export class Connections {
       slowCalls,
       keptMs: resumableMs,
       kept,
-      currentPost: () => contexts.peek(),
+      // A handler may run in a copy of the context of its POST.
+      currentPost: () => contexts.peek()?.given,
       direct: plainTools && { plainTools, tools, contexts },
       onStandaloneOpen: () => connectionRegistry.streamOpened(started),
     });

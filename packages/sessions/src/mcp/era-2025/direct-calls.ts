@@ -46,8 +46,7 @@ export class DirectCalls {
     const { plainTools, tools, contexts, transport, now } = this.#options;
     const found = plainTools.findOwn(call, tools);
     const context = contexts.get();
-    const generation = found && transport.reserve(call.id);
-    if (!found || generation === undefined) return toSdk();
+    if (!found || !transport.reserve(call.id)) return toSdk();
     const direct: DirectCall = { waiting: [] };
     this.#calls.set(call.id, direct);
     const over = () => {
@@ -68,7 +67,7 @@ export class DirectCalls {
       }
       transport.release(call.id);
       const onAnswered = () => started?.running.drop();
-      return await toSdk({ startedAtMs, generation, onDelivered: over, onAnswered });
+      return await toSdk({ startedAtMs, onDelivered: over, onAnswered });
     } finally {
       // Otherwise, another request may have the id by now.
       if (this.#calls.get(call.id) === direct) {

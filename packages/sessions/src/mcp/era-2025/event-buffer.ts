@@ -73,17 +73,9 @@ export class EventBuffer implements EventStore {
     return this.#events.length;
   }
 
-  /** The number of times that the buffer has been cleared. */
-  get generation(): number {
-    return this.#generation;
-  }
-
-  /**
-   * Notes the calls of a POST, before the SDK opens their stream.
-   * @param generation that of the buffer when the POST arrived. Default: the present one
-   */
-  begin(post: object, calls: number, generation: number = this.#generation): void {
-    this.#posts.set(post, { calls, generation });
+  /** Notes the calls of a POST, before the SDK opens their stream. */
+  begin(post: object, calls: number): void {
+    this.#posts.set(post, { calls, generation: this.#generation });
   }
 
   /** Whether a POST arrived before the buffer was cleared. The next user must not see its events. */

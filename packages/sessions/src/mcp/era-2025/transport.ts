@@ -51,8 +51,6 @@ export interface Posted {
 /** A call that was served without the SDK until now. */
 export interface HandedOver {
   readonly startedAtMs: number;
-  /** The generation of the kept events when it arrived. */
-  readonly generation: number;
   /** Called when the SDK has the request. */
   readonly onDelivered: () => void;
   /** Called when the request has its answer. */
@@ -124,14 +122,13 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
     );
   }
 
-  /**
-   * Takes an id for a call that the SDK does not serve.
-   * @returns the generation of the kept events; `undefined` if the id is in use, or the connection has no room
-   */
-  reserve(id: unknown): number | undefined {
-    if (this.#inFlight.size >= MAX_REQUESTS_IN_FLIGHT || this.#inFlight.has(id)) return undefined;
+  /** Takes an id for a call that the SDK does not serve. @returns whether it is free, and the connection has room */
+  reserve(id: unknown): boolean {
+    if (this.#inFlight.size >= MAX_REQUESTS_IN_FLIGHT || this.#inFlight.has(id)) return false;
+    const post = this.#options.currentPost();
+    if (post) this.#options.events.begin(post, 1);
     this.#inFlight.set(id, RESERVED);
-    return this.#options.events.generation;
+    return true;
   }
 
   /** Frees the id of a request without an answer, or with one. */
@@ -155,7 +152,8 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
       );
     }
     const post = this.#options.currentPost();
-    if (post) this.#options.events.begin(post, ids.length, handedOver?.generation);
+    // A call that is handed over began when it was reserved: a sign-out may have come since.
+    if (post && !handedOver) this.#options.events.begin(post, ids.length);
     for (const id of ids) this.#inFlight.set(id, { post, handedOver });
     const response = await this.#respond(posted);
     if (!isPlainAnswer(response) && !response.ok) for (const id of ids) this.release(id);
