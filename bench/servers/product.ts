@@ -17,6 +17,9 @@ const startSchema = z.object({
   tools: z.array(z.enum(['echo', 'echo_logged_in', 'echo_with_token'])).default(['echo']),
 });
 
+/** Made once, as by the peers. */
+const inputSchema = z.object({ text: z.string() });
+
 /** Sessions that come and go during the benchmark. */
 const SPARE_SESSIONS = 20_000;
 const MAX_SESSIONS = 1_000_000;
@@ -41,7 +44,7 @@ serve(
       dispatch,
       limits: { maxSessions, anonymousSessions: maxSessions },
       tools: (server, context) => {
-        const config = { description: ECHO_DESCRIPTION, inputSchema: z.object({ text: z.string() }) };
+        const config = { description: ECHO_DESCRIPTION, inputSchema };
         const echo = ({ text }: { text: string }) => ({ content: [{ type: 'text' as const, text }] });
         const withToken = async (given: { text: string }) => {
           await context.session().withAccessToken(async (token) => {

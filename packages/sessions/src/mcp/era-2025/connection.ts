@@ -1,4 +1,4 @@
-import type { AuthInfo, McpServer } from '@modelcontextprotocol/server';
+import type { McpServer } from '@modelcontextprotocol/server';
 import type { SessionId } from '../../session/ids.js';
 import type { StreamCloser } from '../../session/presence.js';
 import type { PlainCall } from '../plain-tools/plain-call.js';
@@ -10,7 +10,7 @@ import { DirectCalls, type DirectCallsOptions } from './direct-calls.js';
 import type { EarlyAnswer } from './early-answer.js';
 import { EventBuffer, type EventBufferOptions, STANDALONE_STREAM } from './event-buffer.js';
 import { isPingResponse, StandaloneStream } from './standalone-stream.js';
-import { ConnectionTransport, cancelledIdsOf, type HandedOver, type Posted } from './transport.js';
+import { ConnectionTransport, cancelledIdsOf, type HandedOver, type Post } from './transport.js';
 
 export interface ConnectionOptions extends EventBufferOptions {
   /** What calls tools without the SDK. Absent: the SDK dispatches all calls. */
@@ -21,15 +21,10 @@ export interface ConnectionOptions extends EventBufferOptions {
 }
 
 /** A request on a connection. */
-export interface ConnectionRequest {
-  readonly request: Request;
-  /** Default: those of `request`. */
-  readonly headers?: Posted['headers'] | undefined;
+export interface ConnectionRequest extends Post {
   /** Whether it is a POST, so that `request` need not be read. Default: as `request` says. */
   readonly isPost?: boolean | undefined;
   readonly body: unknown;
-  /** The caller, for tools. */
-  readonly authInfo: AuthInfo | undefined;
   readonly closeConnection: (() => void) | undefined;
   /** Counts the unread bytes of the client. Default: not counted. */
   readonly countUnread?: CountUnread | undefined;
@@ -112,19 +107,7 @@ export class Connection {
     const rest = this.#withoutPingResponses(incoming.body);
     if (rest === undefined) return ACCEPTED;
     for (const id of cancelledIdsOf(rest)) await this.#direct?.handOver(id);
-    const answer = await this.#transport.serve({
-      get request() {
-        return incoming.request;
-      },
-      get headers() {
-        return incoming.headers ?? incoming.request.headers;
-      },
-      body: rest,
-      get authInfo() {
-        return incoming.authInfo;
-      },
-      handedOver,
-    });
+    const answer = await this.#transport.serve({ incoming, body: rest, handedOver });
     if (isPlainAnswer(answer) || !isSseResponse(answer)) return answer;
     const { closeConnection, countUnread, onAnswered } = incoming;
     const bounds = { closeConnection, countUnread, onAnswered, endsAtMs: undefined };
@@ -140,7 +123,9 @@ export class Connection {
     return others.length === 0 ? undefined : others;
   }
 
-  async #openStream({ request, ...bounds }: ConnectionRequest): Promise<Response> {
+  async #openStream(incoming: ConnectionRequest): Promise<Response> {
+    const { request, closeConnection, countUnread, endsAtMs, onAnswered } = incoming;
+    const bounds = { closeConnection, countUnread, endsAtMs, onAnswered };
     const lastEventId = request.headers.get('last-event-id');
     // 204 stops reconnection (HTML, "Server-sent events"). After an empty stream, the client would reconnect at once.
     if (lastEventId !== null && this.#events.isLast(lastEventId)) return new Response(null, { status: 204 });

@@ -176,7 +176,9 @@ export class Connections {
     await connection.open();
     this.#add(started, connection);
     const { contexts } = this.#options;
-    return contexts.run(contextOf(incoming, started), () => connection.serve(requestOf(incoming)));
+    return contexts.run(contextOf(incoming, started), () =>
+      connection.serve(new RequestOfConnection(incoming)),
+    );
   }
 
   /** Apart from `#open`, because functions of a connection keep all variables around them as long as it exists. */
@@ -216,7 +218,7 @@ export class Connections {
     const { connection } = open;
     const isPingOnly = !call && messagesOf(body).every(isPing);
     const onAnswered = isPingOnly ? ignore : connectionRegistry.requestBegan(found);
-    const request = requestOf(incoming, { call, onAnswered });
+    const request = new RequestOfConnection(incoming, call, onAnswered);
     const response = await this.#serve(incoming, found, connection, request);
     // The request has been served, so a failure of the store is only reported.
     const isOk = isPlainAnswer(response) || response.ok;
@@ -280,30 +282,50 @@ function headersOf(incoming: McpRequest): PlainRequest['headers'] {
   return isPlainRequest(incoming) ? incoming.headers : incoming.request.headers;
 }
 
-/** What is seldom needed is made when it is read. */
-function requestOf(
-  incoming: McpRequest,
-  { call, onAnswered }: Pick<ConnectionRequest, 'call' | 'onAnswered'> = {},
-): ConnectionRequest {
-  const { body, closeConnection, principal } = incoming;
-  return {
-    get request() {
-      return incoming.request;
-    },
-    headers: headersOf(incoming),
-    isPost: isPlainRequest(incoming),
-    body,
-    get authInfo() {
-      return principal && authInfoOf(principal);
-    },
-    closeConnection,
-    get countUnread() {
-      return incoming.countUnread;
-    },
-    endsAtMs: principal?.expiresAtMs,
-    onAnswered,
-    call,
-  };
+/** A request on a connection. What is seldom needed is made when it is read. */
+class RequestOfConnection implements ConnectionRequest {
+  readonly #incoming: McpRequest;
+  readonly call: PlainCall | undefined;
+  readonly onAnswered: ConnectionRequest['onAnswered'];
+
+  constructor(incoming: McpRequest, call?: PlainCall, onAnswered?: ConnectionRequest['onAnswered']) {
+    this.#incoming = incoming;
+    this.call = call;
+    this.onAnswered = onAnswered;
+  }
+
+  get request(): Request {
+    return this.#incoming.request;
+  }
+
+  get headers(): PlainRequest['headers'] {
+    return headersOf(this.#incoming);
+  }
+
+  get isPost(): boolean {
+    return isPlainRequest(this.#incoming);
+  }
+
+  get body(): unknown {
+    return this.#incoming.body;
+  }
+
+  get authInfo(): ConnectionRequest['authInfo'] {
+    const { principal } = this.#incoming;
+    return principal && authInfoOf(principal);
+  }
+
+  get closeConnection(): ConnectionRequest['closeConnection'] {
+    return this.#incoming.closeConnection;
+  }
+
+  get countUnread(): ConnectionRequest['countUnread'] {
+    return this.#incoming.countUnread;
+  }
+
+  get endsAtMs(): number | undefined {
+    return this.#incoming.principal?.expiresAtMs;
+  }
 }
 
 function contextOf(

@@ -35,15 +35,21 @@ const CANCELLED = { code: -32_800, message: 'The request was cancelled.' };
 
 type Resolver = Parameters<WebStandardStreamableHTTPServerTransport['setScopeChallengeResolver']>[0];
 
-/** A request to a connection, or a batch. */
-export interface Posted {
+/** A POST. */
+export interface Post {
   /** May be made when it is read. */
   readonly request: Request;
-  readonly headers: { get(name: string): string | null };
-  /** One message, or a batch. */
-  readonly body: unknown;
+  /** Default: those of `request`. */
+  readonly headers?: { get(name: string): string | null } | undefined;
   /** The caller, for tools. */
   readonly authInfo: AuthInfo | undefined;
+}
+
+/** A request to a connection, or a batch. */
+export interface Posted {
+  readonly incoming: Post;
+  /** One message, or a batch. */
+  readonly body: unknown;
   /** Present if the request is a call that was served without the SDK until now. */
   readonly handedOver?: HandedOver | undefined;
 }
@@ -155,7 +161,10 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
     // A call that is handed over began when it was reserved: a sign-out may have come since.
     if (post && !handedOver) this.#options.events.begin(post, ids.length);
     for (const id of ids) this.#inFlight.set(id, { post, handedOver });
-    const response = await this.#respond(posted);
+    const response = await this.#respond(posted).catch((error: unknown) => {
+      for (const id of ids) this.release(id);
+      throw error;
+    });
     if (!isPlainAnswer(response) && !response.ok) for (const id of ids) this.release(id);
     for (const id of cancelledIdsOf(body)) await this.#dropCancelled(id);
     return response;
@@ -195,10 +204,10 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
   }
 
   async #respond(posted: Posted): Promise<Response | PlainAnswer> {
-    const { body, handedOver } = posted;
+    const { incoming, body, handedOver } = posted;
     const open = () => {
-      const { authInfo } = posted;
-      return this.handleRequest(posted.request, { parsedBody: body, ...(authInfo && { authInfo }) });
+      const { request, authInfo } = incoming;
+      return this.handleRequest(request, { parsedBody: body, ...(authInfo && { authInfo }) });
     };
     if (this.#needsNoAnswer(posted)) return ACCEPTED;
     if (isInitializeRequest(body)) return this.#initialize(open, propertyOf(body, 'id'));
@@ -216,10 +225,11 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
 
   /** Delivers a request that may be answered early; `undefined` if the SDK's transport has to look at it. */
   async #begin(posted: Posted): Promise<EarlyAnswer | undefined> {
-    const { body: message, authInfo } = posted;
-    if (!isJSONRPCRequest(message) || message.method === 'initialize' || !this.#isPlain(posted))
+    const { body: message, incoming } = posted;
+    const { authInfo } = incoming;
+    if (!isJSONRPCRequest(message) || message.method === 'initialize' || !this.#isPlain(incoming))
       return undefined;
-    const version = posted.headers.get('mcp-protocol-version');
+    const version = headersOf(incoming).get('mcp-protocol-version');
     const inFlight = this.#inFlight.get(message.id);
     if (!inFlight || (await this.#isChallenged(message, authInfo)) || this.#isClosed) return undefined;
     const early = new EarlyAnswer(this.#options.slowCalls, posted.handedOver?.startedAtMs);
@@ -227,7 +237,7 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
     const isResumable = version !== null && version >= FIRST_RESUMABLE_REVISION;
     this.#deliver(message, {
       ...(authInfo && { authInfo }),
-      request: posted.request,
+      request: incoming.request,
       ...(isResumable && {
         closeSSEStream: () => void early.stream().then(() => this.closeSSEStream(message.id)),
         closeStandaloneSSEStream: () => this.closeStandaloneSSEStream(),
@@ -237,11 +247,10 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
   }
 
   /** Delivers a message that is no request. @returns whether it was delivered; if not, the SDK's transport looks at it */
-  #needsNoAnswer(posted: Posted): boolean {
-    const { body } = posted;
+  #needsNoAnswer({ incoming, body }: Posted): boolean {
     const isMessage =
       isJSONRPCNotification(body) || isJSONRPCResultResponse(body) || isJSONRPCErrorResponse(body);
-    if (!isMessage || !this.#isPlain(posted)) return false;
+    if (!isMessage || !this.#isPlain(incoming)) return false;
     this.#deliver(body, {});
     return true;
   }
@@ -268,7 +277,8 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
   }
 
   /** Whether the SDK's transport would accept the headers of a message. */
-  #isPlain({ headers }: Posted): boolean {
+  #isPlain(incoming: Post): boolean {
+    const headers = headersOf(incoming);
     const version = headers.get('mcp-protocol-version');
     return !this.#isClosed && acceptsBoth(headers) && (version === null || this.#versions.includes(version));
   }
@@ -309,8 +319,12 @@ export function cancelledIdsOf(body: unknown): unknown[] {
     .map((message) => propertyOf(propertyOf(message, 'params'), 'requestId'));
 }
 
+function headersOf({ headers, request }: Post): NonNullable<Post['headers']> {
+  return headers ?? request.headers;
+}
+
 /** Whether the headers are as the SDK's transport requires them. */
-function acceptsBoth(headers: Posted['headers']): boolean {
+function acceptsBoth(headers: NonNullable<Post['headers']>): boolean {
   const accept = headers.get('accept') ?? '';
   return (
     accept.includes('application/json') &&

@@ -6,7 +6,7 @@ import {
 } from '@modelcontextprotocol/server';
 import type { Clock } from '../../time/clock.js';
 import type { Deadlines } from '../../time/deadlines.js';
-import { andThen, isThenable, type MaybePromise } from '../../time/promises.js';
+import { andThen, handled, isThenable, type MaybePromise } from '../../time/promises.js';
 import type { BoundStates } from '../request/bound-state.js';
 import { CALL_BYTES } from '../request/client-memory-limits.js';
 import type { Era, RequestContext, RequestContexts } from '../request/context.js';
@@ -117,7 +117,10 @@ export class PlainTools {
     context: RequestContext,
   ): MaybePromise<StartedCall | undefined> {
     if (!this.#isLoggedIn(called.tool, context)) return undefined;
-    return andThen(this.#argumentsOf(called), (args) => args && this.#run(called, args, request, context));
+    const validating = this.#argumentsOf(called);
+    // A validation that hangs must not keep a connection from ending: the SDK validates again.
+    if (called.own && validating instanceof Promise) return void handled(validating);
+    return andThen(validating, (args) => args && this.#run(called, args, request, context));
   }
 
   #run(
