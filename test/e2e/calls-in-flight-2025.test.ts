@@ -18,6 +18,7 @@ async function start(dispatch: 'direct' | 'sdk', capabilities: object = {}) {
   const clock = new VirtualClock();
   const signals = new Journal<AbortSignal>();
   const runs: string[] = [];
+  const validations = new Journal<string>();
   const released = createLatch();
   const tools: RegisterTools = (server) => {
     const inputSchema = z.object({ name: z.string() });
@@ -32,6 +33,12 @@ async function start(dispatch: 'direct' | 'sdk', capabilities: object = {}) {
       await released.opened;
       return { content: [{ type: 'text', text: `left ${name}` }] };
     });
+    const slow = z.string().refine(async (name) => {
+      validations.add(name);
+      await released.opened;
+      return true;
+    });
+    server.registerTool('validate', { inputSchema: z.object({ name: slow }) }, () => ({ content: [] }));
     server.registerTool('ask', { inputSchema }, async ({ name }, { mcpReq }) => {
       const { action } = await mcpReq.elicitInput({
         message: name,
@@ -65,7 +72,7 @@ async function start(dispatch: 'direct' | 'sdk', capabilities: object = {}) {
     method: 'tools/call',
     params: { name: tool, arguments: { name } },
   });
-  return { clock, signals, runs, released, mcp, headers, post, params, sessions };
+  return { clock, signals, runs, validations, released, mcp, headers, post, params, sessions };
 }
 
 const cancel = (requestId: number, reason: string) => ({
@@ -109,6 +116,15 @@ describe.each(['direct', 'sdk'] as const)('a 2025 call in flight, with `dispatch
     expect((await send(mcp, { method: 'DELETE', headers })).status).toBe(200);
     expect(messageOf(await call).error?.message).toContain('Reconnect this server');
     expect(signal.reason).toMatchObject({ message: 'Connection closed' });
+  });
+
+  it('does not keep its connection from ending while its arguments are validated', async () => {
+    const { validations, released, mcp, headers, post, params } = await start(dispatch);
+    const call = post({ id: 1, ...params('a', 'validate') });
+    await validations.until('the arguments are validated', ([first]) => first);
+    expect((await send(mcp, { method: 'DELETE', headers })).status).toBe(200);
+    expect(messageOf(await call).error?.message).toContain('Reconnect this server');
+    released.open();
   });
 
   it('runs once and is answered by a stream, which can be resumed, if it takes long', async () => {
