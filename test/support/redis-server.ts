@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { end, own } from './child-processes.js';
+import { freePort } from './free-port.js';
 import type { Program } from './installed-program.js';
 
 export const REDIS: Program = { path: '/usr/bin/redis-server', debianPackage: 'redis-server' };
@@ -63,14 +62,4 @@ export async function startRedis(options: readonly string[] = [], port?: number)
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (typeof address !== 'object' || address === null) throw new Error('The server has no port.');
-  return address.port;
 }

@@ -41,6 +41,8 @@ function inTermsOfTheCommand(message: string, { names, nameOf }: Failed): string
     ['`access: { issuer }`', '--access bearer'],
     ["`access: 'open-to-network'`", '--access open-to-network'],
     ['`publicUrl`', nameOf(['publicUrl'])],
+    ['`url` of `redisCluster`', nameOf(['cluster', 'url'])],
+    ['`sentinels` of `redisCluster`', nameOf(['cluster', 'sentinels'])],
     ['`keys`', nameOf(['cluster', 'keysFile'])],
     ['`namespace`', nameOf(['cluster', 'namespace'])],
     ['`trustedProxies`', nameOf(['trustedProxies'])],
@@ -63,7 +65,9 @@ function settingOf(message: string, path: readonly string[], { nameOf }: Failed)
   // These messages contain the value.
   if (path[0] === 'allowedHosts' || path[0] === 'allowedOrigins') return `${nameOf([path[0]])}:`;
   const isAccess = message.startsWith('`access` is invalid');
-  const of = isAccess ? ['access', ...path] : path;
+  const isCluster = message.startsWith('The options of `redisCluster`');
+  const section = isAccess ? 'access' : isCluster ? 'cluster' : undefined;
+  const of = section === undefined ? path : [section, ...path];
   return settingAt(of) || settingAt(of.slice(0, 1)) ? nameOf(of) : undefined;
 }
 

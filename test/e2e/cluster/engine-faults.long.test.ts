@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { Sessions } from '../../../packages/sessions/src/index.js';
@@ -44,7 +45,7 @@ async function ready(redis: RedisServer, options: { deadlineMs?: number } = {}) 
     const { code } = await logIn(node, started.loginUrl, { provider, user });
     return named((await client.call('login', { ...named(started), code })).structured);
   };
-  return { node, logInAs, client: inMemory2026(node) };
+  return { node, logInAs, client: inMemory2026(node), provider };
 }
 
 describe.skipIf(!isInstalled(REDIS))('a node', () => {
@@ -75,6 +76,54 @@ describe.skipIf(!isInstalled(REDIS))('a node', () => {
     // The engine keeps nothing, so the login is forgotten.
     expect((await client.call('whoami', session)).isError).toBe(true);
     expect((await client.call('whoami', await logInAs('bob'))).text).toBe('200 bob');
+  });
+
+  it('shows a page with 503 while the engine is down, which a reload continues', async () => {
+    const redis = await engine();
+    const { node, client, provider } = await ready(redis, { deadlineMs: 10_000 });
+    const started = (await client.call('login', {})).structured;
+    const link = String(started.loginUrl);
+    const open = (path: string, accept: string) =>
+      node.handleRequest(new Request(new URL(path, link), { headers: { accept } }));
+    redis.kill('SIGSTOP');
+    for (const path of [link, `${link}/code`, '/callback?code=a&state=b']) {
+      const page = await open(path, 'text/html');
+      expect([page.status, page.headers.get('retry-after')]).toEqual([503, '1']);
+      expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
+      const text = await page.text();
+      expect(text).toContain('Service unavailable');
+      expect(text).toContain('Wait a few seconds, then reload this page.');
+      const answer = await open(path, 'application/json');
+      expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+    }
+    redis.kill('SIGCONT');
+    await expect.poll(async () => (await open(link, 'text/html')).status).toBe(200);
+    const { code } = await logIn(node, link, { provider, user: 'alice' });
+    const { structured } = await client.call('login', { ...named(started), code });
+    expect(structured).toMatchObject({ status: 'authenticated' });
+  });
+
+  it.each([
+    [
+      'that is not there',
+      'redis://user:canary@127.0.0.1:2/',
+      '127.0.0.1:2 cannot be reached: connect ECONNREFUSED',
+    ],
+    ['whose password is another one', undefined, 'WRONGPASS'],
+  ])('names an engine %s when it does not start, and never the password', async (_what, url, why) => {
+    const redis = await engine(['--requirepass', 'right']);
+    const address = url ?? redis.url.replace('//', '//:canary@');
+    const node = startNode({ url: address }, new FaultingProvider());
+    onTestFinished(() => node.close());
+    const refused: Error = await node.listen({ port: 0 }).then(
+      () => new Error('It has started.'),
+      (error: Error) => error,
+    );
+    expect(refused).toMatchObject({ code: 'store_unavailable', message: expect.stringContaining(why) });
+    const { port } = new URL(address);
+    expect(refused.message).toContain(`The engine at 127.0.0.1:${port} `);
+    expect(refused.message).toContain('Start the engine, or correct `url` of `redisCluster`.');
+    expect(inspect(refused, { depth: 20, showHidden: true })).not.toContain('canary');
   });
 
   it.each([

@@ -49,6 +49,17 @@ export interface AppOptions extends LoginAppOptions, AdmissionOptions, BackChann
 /** The path of the MCP endpoint, below the public URL. */
 export const MCP_PATH = '/mcp';
 
+const REFUSAL_CODES = {
+  403: ErrorCode.invalidRequest,
+  404: ErrorCode.invalidRequest,
+  500: ErrorCode.internal,
+  503: ErrorCode.serverBusy,
+} as const;
+const STORE_RETRY_SECONDS = '1';
+/** For a browser, whose address stays valid: nothing has been used up, or the page after it says so. */
+const STORE_UNAVAILABLE =
+  'This server cannot look up logins at the moment. Wait a few seconds, then reload this page. If it stays like this, tell the operator of this server.';
+
 const EXPOSED_HEADERS = ['Mcp-Session-Id', 'WWW-Authenticate', 'Retry-After'];
 
 const METHODS = ['GET', 'POST', 'DELETE'];
@@ -114,11 +125,11 @@ function guardedApp(options: LoginAppOptions, notFoundMessage: () => string): Ho
   });
 
   /** Answers with a page if the client accepts one, else with a JSON-RPC error. */
-  const refuse = async (c: Context<HttpEnv>, status: 403 | 404 | 500, message: string) => {
-    const code = status === 500 ? ErrorCode.internal : ErrorCode.invalidRequest;
-    const headers = { vary: 'Accept' };
+  const refuse = async (c: Context<HttpEnv>, status: 403 | 404 | 500 | 503, message: string) => {
+    const code = REFUSAL_CODES[status];
+    const headers = { vary: 'Accept', ...(status === 503 && { 'retry-after': STORE_RETRY_SECONDS }) };
     if (c.req.path === MCP_PATH || !acceptsHtml(c)) return errorResponse(status, code, message, { headers });
-    c.header('vary', headers.vary);
+    for (const [name, value] of Object.entries(headers)) c.header(name, value);
     return showPage(c, await errorPage(brand, status, message));
   };
 
@@ -157,6 +168,8 @@ function guardedApp(options: LoginAppOptions, notFoundMessage: () => string): Ho
   app.notFound((c) => refuse(c, 404, notFoundMessage()));
   app.onError((error, c) => {
     onError(error);
+    if (error instanceof SessionError && error.code === 'store_unavailable')
+      return refuse(c, 503, STORE_UNAVAILABLE);
     const isConfiguration = error instanceof SessionError && error.code === 'configuration';
     return refuse(c, 500, isConfiguration ? error.message : UNEXPECTED_ERROR);
   });

@@ -5,7 +5,7 @@ import { pageStyle } from './page-style.js';
 
 /** A page, and what its content security policy has to allow. */
 export interface Page {
-  readonly status: 200 | 400 | 403 | 404 | 413 | 429 | 500 | 502;
+  readonly status: 200 | 400 | 403 | 404 | 413 | 429 | 500 | 502 | 503;
   readonly html: string;
   /** Whether the page contains a picture as a `data:` URL. */
   readonly hasPicture: boolean;

@@ -62,6 +62,7 @@ const TITLES = {
   403: 'Request rejected',
   404: 'Page not found',
   500: 'Internal error',
+  503: 'Service unavailable',
 };
 
 /**

@@ -57,6 +57,7 @@ export class ClusterMarker {
     const root = this.#open(kept);
     if (this.#known && root.equals(this.#known)) wipe(root);
     else {
+      if (this.#known) wipe(this.#known);
       this.#known = secretCopy(root);
       keys.adopt(root);
     }

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import type { Redis } from 'ioredis';
-import { SessionError, storeUnavailable } from '../../errors.js';
+import { SessionError } from '../../errors.js';
 import { systemClock } from '../../time/clock.js';
 import { KeyHierarchy } from '../../vault/key-hierarchy.js';
 import type { KeyRing } from '../../vault/key-ring.js';
@@ -56,6 +56,8 @@ export class RedisNode implements ClusterNode {
   /** Whether the clock has followed the engine since the connection. Another engine may be behind the next one. */
   #isClockKnown = false;
   #isClosed = false;
+  /** Why there is no connection. */
+  #connectionError = 'the connection was lost';
   #first: Promise<void> | undefined;
   #checking: Promise<void> | undefined;
   #cancelTimer: () => void = () => undefined;
@@ -71,14 +73,19 @@ export class RedisNode implements ClusterNode {
     this.#engine = new Engine({ ...engine, isUsable: () => this.isReady });
     this.#unchecked = new Engine(engine);
     for (const connection of [this.#commands, this.#subscriber]) {
-      // Errors are followed by `close`.
-      connection.on('error', () => undefined);
+      // Errors are followed by `close`. Of several addresses, only the code of the error is known.
+      connection.on('error', ({ message, code }: NodeJS.ErrnoException) => {
+        this.#connectionError = message || (code ?? 'unknown error');
+      });
       connection.connect().catch(() => undefined);
     }
-    this.#commands.on('ready', () => void this.#check());
+    this.#commands.on('ready', () => {
+      this.#connectionError = 'the connection was lost';
+      void this.#check();
+    });
     this.#commands.on('close', () => {
       this.#isClockKnown = false;
-      this.#unusable(new Error('The connection to the engine was lost.'));
+      this.#unusable(new Error(`${this.#where} cannot be reached: ${this.#connectionError}.`));
     });
   }
 
@@ -129,7 +136,20 @@ export class RedisNode implements ClusterNode {
         setTimeout(resolve, WAIT_MS);
       });
     }
-    throw storeUnavailable(this.#problem);
+    const { sentinels } = this.#commands.options;
+    const setting = sentinels ? '`sentinels`' : '`url`';
+    // Without the problem as the cause: it may have the command that had no answer.
+    const message = `${textOf(this.#problem)} Start the engine, or correct ${setting} of \`redisCluster\`.`;
+    throw new SessionError('store_unavailable', message, { retryAfterSeconds: RETRY_MS / 1000 });
+  }
+
+  /** The engine in messages, without its credentials. */
+  get #where(): string {
+    const { host = 'localhost', port, sentinels } = this.#commands.options;
+    const addresses = sentinels?.map((each) => `${each.host}:${each.port}`).join(', ');
+    return addresses === undefined
+      ? `The engine at ${host}:${port}`
+      : `The engine behind the sentinels ${addresses}`;
   }
 
   /** Checks the engine, one check at a time, and again later. */
@@ -213,9 +233,12 @@ export class RedisNode implements ClusterNode {
     const isNews = this.#problem === undefined || (isRefusal(problem) && !isRefusal(this.#problem));
     this.#problem = problem;
     if (this.#isClosed || !isNews) return;
-    const why = problem instanceof Error ? problem.message : String(problem);
-    this.#options.report('error', `The engine is not used, and requests get 503. ${why}`);
+    this.#options.report('error', `The engine is not used, and requests get 503. ${textOf(problem)}`);
   }
+}
+
+function textOf(problem: unknown): string {
+  return problem instanceof Error ? problem.message : String(problem);
 }
 
 /** Whether the operator has to change something. */
