@@ -26,7 +26,7 @@ const ADVICE_INDENT = ' '.repeat(4);
  * @throws SessionError `configuration`
  */
 export async function checkProviders(
-  { providers, publicUrl, access, isJson, names }: CheckConfiguration,
+  { providers, publicUrl, access, isJson, names, cluster }: CheckConfiguration,
   columns: number = Number.POSITIVE_INFINITY,
 ): Promise<CheckOutput> {
   const sessions = createSessions({
@@ -40,8 +40,19 @@ export async function checkProviders(
   await sessions.close({ drainMs: 0 });
   const text = isJson
     ? JSON.stringify(reports.map((report) => withNames(report, names)))
-    : tablesOf(reports, columns, names);
+    : [tablesOf(reports, columns, names), ...(await rightsOf(cluster))].join('\n\n');
   return { text: `${text}\n`, exitCode: reports.every(({ ok }) => ok) ? 0 : 1 };
+}
+
+/** The rights that the user of the engine needs. On one line, to be copied. */
+async function rightsOf(cluster: CheckConfiguration['cluster']): Promise<string[]> {
+  if (!cluster) return [];
+  // Imported here, so that a server without an engine loads nothing of it.
+  const { leastRights } = await import('mcp-sessions/redis');
+  const { namespace, username = 'sessions' } = cluster;
+  return [
+    `The fewest rights of the user of the engine:\nACL SETUSER ${username} on >PASSWORD ${leastRights(namespace)}`,
+  ];
 }
 
 /** A report with the names of each setting, as the table has them. */

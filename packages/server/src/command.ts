@@ -21,6 +21,7 @@ export interface CheckConfiguration extends OperatorProviders {
   readonly isJson: boolean;
   readonly names: SettingNames;
   readonly nameOf: Configuration['nameOf'];
+  readonly cluster: Configuration['cluster'];
 }
 
 /** The command that prints a new master key. */
@@ -59,7 +60,7 @@ function printCommand([what, ...argv]: readonly string[], environment: NodeJS.Pr
 /** The configuration of a server with these settings, without its tools. */
 function checkOf(effective: EffectiveSettings, environment: NodeJS.ProcessEnv): CheckConfiguration {
   const { settings, command } = effective;
-  const { upstream, transport, names, nameOf } = configurationOf(
+  const { upstream, transport, names, nameOf, cluster } = configurationOf(
     // The tools are not loaded, and stdout is free.
     { ...effective, settings: { tools: CHECK, ...settings }, command: { ...command, json: false } },
     environment,
@@ -70,5 +71,5 @@ function checkOf(effective: EffectiveSettings, environment: NodeJS.ProcessEnv): 
     );
   }
   const { publicUrl = addressOf(transport), ...rest } = upstream;
-  return { ...rest, publicUrl, isJson: command.json, names, nameOf };
+  return { ...rest, publicUrl, isJson: command.json, names, nameOf, cluster };
 }

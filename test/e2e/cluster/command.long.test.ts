@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { leastRights } from '../../../packages/sessions/src/store/redis/least-rights.js';
 import { freePort } from '../../support/free-port.js';
 import { isInstalled } from '../../support/installed-program.js';
 import { REDIS, type RedisServer, startRedis } from '../../support/redis-server.js';
@@ -82,6 +83,19 @@ describe.skipIf(!isInstalled(REDIS))('the command with an engine', () => {
     expect(text).toContain(why);
     expect(text).toContain('Start the engine, or correct MCP_SESSIONS_REDIS_URL.');
     expect(text).not.toContain('canary');
+  });
+
+  it('prints the fewest rights of a user of the engine when it checks', async () => {
+    const environment = {
+      ...environmentOf(redis.url, await keyFile('checked')),
+      MCP_SESSIONS_REDIS_NAMESPACE: 'shop',
+    };
+    const { stdout } = await runServer({ flags: ['check'], environment });
+    expect(stdout.slice(-2)).toEqual([
+      'The fewest rights of the user of the engine:',
+      `ACL SETUSER sessions on >PASSWORD ${leastRights('shop')}`,
+    ]);
+    expect(stdout.at(-1)).toContain('~{shop}:* &{shop}:* ');
   });
 
   it('says which setting is no URL of an engine, without its value', async () => {

@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { Sessions } from '../../../packages/sessions/src/index.js';
+import { leastRights } from '../../../packages/sessions/src/store/redis/least-rights.js';
 import { FaultingProvider, logIn } from '../../../packages/sessions/src/testing/index.js';
 import { inMemory2026 } from '../../support/in-memory-client.js';
 import { isInstalled } from '../../support/installed-program.js';
@@ -34,9 +35,16 @@ function call(node: Sessions, session?: Record<string, unknown>): Promise<Respon
   );
 }
 
-async function ready(redis: RedisServer, options: { deadlineMs?: number } = {}) {
+async function ready(
+  redis: Pick<RedisServer, 'url'>,
+  options: { deadlineMs?: number } = {},
+  warned: string[] = [],
+) {
   const provider = new FaultingProvider({ api: (_request, user) => new Response(user ?? 'none') });
-  const node = startNode(redis, provider, {}, options);
+  const ignore = () => undefined;
+  const warn = (_entry: object, message?: string) => void warned.push(message ?? '');
+  const logger = { debug: ignore, info: ignore, warn, error: ignore };
+  const node = startNode(redis, provider, { logger }, options);
   onTestFinished(() => node.close());
   await expect.poll(() => readyOf(node)).toBe(200);
   const logInAs = async (user: string) => {
@@ -181,7 +189,14 @@ describe.skipIf(!isInstalled(REDIS))('a node', () => {
     const admin = new Redis(redis.url);
     await admin.call('ACL', 'SETUSER', 'sessions', 'on', '>secret', ...rights.split(' '));
     admin.disconnect();
-    const { client, logInAs } = await ready({ ...redis, url: redis.url.replace('//', '//sessions:secret@') });
+    expect(rights).toBe(leastRights());
+    const warned: string[] = [];
+    const { client, logInAs } = await ready(
+      { ...redis, url: redis.url.replace('//', '//sessions:secret@') },
+      {},
+      warned,
+    );
+    expect(warned.filter((text) => text.includes('fewer rights'))).toEqual([]);
     expect((await client.call('whoami', await logInAs('alice'))).text).toBe('200 alice');
     const user = new Redis(redis.url.replace('//', '//sessions:secret@'));
     onTestFinished(() => user.disconnect());
@@ -193,6 +208,17 @@ describe.skipIf(!isInstalled(REDIS))('a node', () => {
       ['GET', 'x'],
     ])
       await expect(user.call(command[0] ?? '', ...command.slice(1))).rejects.toThrow('NOPERM');
+  });
+
+  it('warns of a user that may have the engine write to disk [security 51]', async () => {
+    const warned: string[] = [];
+    const redis = await engine();
+    await ready(redis, {}, warned);
+    expect(warned).toContainEqual(
+      expect.stringContaining(
+        `The user "default" of the engine at 127.0.0.1:${redis.port} may have it write sessions to disk (BGSAVE, CONFIG SET).`,
+      ),
+    );
   });
 
   it('serves sessions under a new master key, as nodes with the old one do not any more', async () => {

@@ -25,7 +25,7 @@ let redis: RedisServer;
 async function setUp(options: Partial<SessionsOptions> = {}, fetch?: typeof globalThis.fetch) {
   const began = createLatch();
   const lines: Record<string, unknown>[] = [];
-  const write = (line: object) => void lines.push({ ...line });
+  const write = (line: object, message?: string) => void lines.push({ ...line, message });
   const tools: SessionsOptions['tools'] = (server, context) => {
     registerWhoami(server, context);
     server.registerTool(
@@ -180,5 +180,19 @@ describe.skipIf(!isInstalled(REDIS))('a change of a session at one node', () => 
     await inMemory2025(withToken(made.nodes[1], token));
     await expect.poll(() => parts.registry.localSize).toBe(0);
     await expect(client.call('session_status')).rejects.toThrow('Session not found');
+  });
+
+  it('finds no 2025 connection there, which the log of that node explains once', async () => {
+    const { nodes, lines } = await setUp();
+    const client = await inMemory2025({
+      // The balancer sends `initialize` to one node and everything else to another one.
+      handleRequest: (request) => nodes[request.headers.has('mcp-session-id') ? 1 : 0].handleRequest(request),
+    });
+    for (let call = 0; call < 2; call++)
+      await expect(client.call('session_status')).rejects.toThrow(
+        '-32001: Session not found: another server has it, or had it before a restart.',
+      );
+    const warnings = lines.filter(({ message }) => String(message).includes('load balancer'));
+    expect(warnings).toHaveLength(1);
   });
 });

@@ -10,6 +10,7 @@ import { ServerFactory } from '../mcp/server/factory.js';
 import { RunningCalls } from '../mcp/server/running-calls.js';
 import { SlowCalls } from '../mcp/server/slow-calls.js';
 import { Subscriptions } from '../mcp/server/subscriptions.js';
+import type { Logger } from '../observe/logger.js';
 import { publicIdOf } from '../session/ids.js';
 import type { SessionSnapshot } from '../session/session-record.js';
 import { Vault } from '../vault/vault.js';
@@ -28,7 +29,7 @@ export interface McpParts {
 /** Composes both protocol eras over the sessions. */
 export function composeMcp(
   settings: SessionsSettings,
-  { clock, random, onError, onProtocolError }: ServerEnvironment,
+  { clock, random, logger, onError, onProtocolError }: ServerEnvironment,
   {
     keys,
     deadlines,
@@ -41,6 +42,7 @@ export function composeMcp(
     sessionFetch,
     states,
     logins,
+    outlivesProcess,
   }: SessionParts & LoginParts,
 ): McpParts {
   const { lifetimes, limits, providers } = settings;
@@ -117,6 +119,18 @@ export function composeMcp(
     resumableMs: lifetimes.disconnectGraceMs,
     onError,
     onProtocolError,
+    onOpenElsewhere: outlivesProcess ? warnOnce(logger, OPEN_ELSEWHERE) : undefined,
   });
   return { contexts, subscriptions, servers, endpoint };
+}
+
+const OPEN_ELSEWHERE =
+  'A 2025 client has sent a request to this server with the id of a connection that another server has, or had before it was restarted. Without a restart, configure the load balancer to send all requests with the same `Mcp-Session-Id` to the same server (docs/cluster.md).';
+
+function warnOnce(logger: Logger, message: string): () => void {
+  let hasWarned = false;
+  return () => {
+    if (!hasWarned) logger.warn({}, message);
+    hasWarned = true;
+  };
 }

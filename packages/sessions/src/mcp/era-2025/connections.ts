@@ -45,11 +45,17 @@ export interface ConnectionsOptions {
   readonly onError: (error: unknown) => void;
   /** Called with what the SDK reports, mostly mistakes of clients. The SDK answers each of them. */
   readonly onProtocolError: (error: unknown) => void;
+  /** Called when a request names a connection of another process. Absent if there is none. */
+  readonly onOpenElsewhere?: (() => void) | undefined;
 }
 
 /** The text addresses both the client and the user, because clients show it to their users. */
 const SESSION_NOT_FOUND =
   'Session not found: it has ended, or this server was restarted. For the client: send `initialize` without `Mcp-Session-Id`. For its user: reconnect this server in the client, or restart the client.';
+
+/** For a connection of another process. */
+const SESSION_ELSEWHERE =
+  'Session not found: another server has it, or had it before a restart. For the client: send `initialize` without `Mcp-Session-Id`. For its user: reconnect this server in the client, or restart the client.';
 
 const SESSION_HEADER = 'mcp-session-id';
 /** The maximum length of `initialize`, whose client information is kept as long as the connection. */
@@ -213,7 +219,10 @@ export class Connections {
     const found = finding instanceof Promise ? await finding : finding;
     const open = found && this.#connections.get(found.connection);
     if (!found || !open) {
-      return errorResponse(404, ErrorCode.sessionNotFound, SESSION_NOT_FOUND);
+      const onOpenElsewhere = found && this.#options.onOpenElsewhere;
+      onOpenElsewhere?.();
+      const message = onOpenElsewhere ? SESSION_ELSEWHERE : SESSION_NOT_FOUND;
+      return errorResponse(404, ErrorCode.sessionNotFound, message);
     }
     const { connection } = open;
     const isPingOnly = !call && messagesOf(body).every(isPing);

@@ -51,6 +51,29 @@ export async function checkPrimary(
   return { replicas, warnings: memoryWarnings(engine, await infoOf(engine, 'memory')) };
 }
 
+/** Commands by which a user of an engine makes it write its data to disk. */
+const WRITING = [['BGSAVE'], ['CONFIG', 'SET', 'save', '60 1']] as const;
+
+/**
+ * Warns of a user that may make the engine write to disk. Engines that cannot say it, and users that may not ask, give
+ * no warning.
+ */
+export async function rightsWarnings({ name, commands }: CheckedEngine, user: string): Promise<string[]> {
+  const allowed: string[] = [];
+  for (const command of WRITING) {
+    try {
+      const answer = await commands.callBuffer('ACL', ['DRYRUN', user, ...command]);
+      if (String(answer) === 'OK') allowed.push(command.slice(0, 2).join(' '));
+    } catch {
+      // Older than 7.0, or the user may not ask.
+    }
+  }
+  if (allowed.length === 0) return [];
+  return [
+    `The user "${user}" of the engine at ${name} may have it write sessions to disk (${allowed.join(', ')}). Use one with fewer rights: docs/cluster.md lists them, and \`mcp-sessions-server check\` prints them.`,
+  ];
+}
+
 /** Checks that a replica writes nothing to disk. @throws SessionError as `checkPrimary` */
 export async function checkReplica(engine: CheckedEngine): Promise<void> {
   await checkPersistence(engine, ['repl-diskless-load', 'swapdb']);

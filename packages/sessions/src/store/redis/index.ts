@@ -4,4 +4,5 @@
  * @module mcp-sessions/redis
  */
 export type { Cluster } from '../cluster.js';
+export { leastRights } from './least-rights.js';
 export { type RedisClusterOptions, redisCluster } from './redis-cluster.js';

@@ -9,7 +9,7 @@ import type { CreatePorts } from '../ports.js';
 import { ClusterMarker } from './cluster-marker.js';
 import { connectionTo, type EngineAddress, replicaOf } from './connections.js';
 import { Engine } from './engine.js';
-import { checkPrimary, checkReplica } from './engine-checks.js';
+import { checkPrimary, checkReplica, rightsWarnings } from './engine-checks.js';
 import { EngineClock } from './engine-clock.js';
 import { RedisAttemptStore } from './redis-attempt-store.js';
 import { RedisMessages } from './redis-messages.js';
@@ -205,10 +205,13 @@ export class RedisNode implements ClusterNode {
 
   async #checkSettings(): Promise<void> {
     const { allowPersistence, report } = this.#options;
-    const { host = 'localhost', port } = this.#commands.options;
+    const { host = 'localhost', port, username } = this.#commands.options;
     const primary = { name: `${host}:${port}`, commands: this.#commands };
     const { replicas, warnings } = await checkPrimary(primary, allowPersistence);
-    if (!this.isReady) for (const warning of warnings) report('warn', warning);
+    if (!this.isReady) {
+      const ofRights = allowPersistence ? [] : await rightsWarnings(primary, username || 'default');
+      for (const warning of [...warnings, ...ofRights]) report('warn', warning);
+    }
     if (!allowPersistence) for (const address of replicas) await this.#checkReplica(address);
   }
 
