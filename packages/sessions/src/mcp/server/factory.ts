@@ -17,15 +17,14 @@ import { type LoginToolOptions, registerLoginTool } from '../tools/login/login.j
 import { type LoginChoice, loginInputSchema, loginOutputSchema } from '../tools/login/login-definition.js';
 import { type LogoutToolOptions, registerLogoutTool } from '../tools/logout.js';
 import { registerSessionStatusTool, type SessionStatusToolOptions } from '../tools/session-status.js';
-import { ParkedCalls } from './parked-calls.js';
+import { ParkedCalls, type ParkedCallsOptions } from './parked-calls.js';
 import type { RunningCalls } from './running-calls.js';
 import { type OwnTools, ownToolsOf } from './sdk-adapter/own-tools.js';
-import { followRegistrations } from './sdk-adapter/registrations.js';
-import { type BeginCall, guardServer, type ServerGuardOptions } from './sdk-adapter/server-guard.js';
+import { guardServer, type ServerGuardOptions } from './sdk-adapter/server-guard.js';
 import { ServerTemplate, type TemplateTool } from './sdk-adapter/server-template.js';
 import { registerStatusResource } from './status-resource.js';
 import type { Subscriptions } from './subscriptions.js';
-import { assertServable, guardTools, requirementOf } from './tool-guard.js';
+import { assertServable, guardTools, requirementOf, type ToolGuardOptions } from './tool-guard.js';
 
 /** The server information for clients. */
 export interface ServerInfo extends Implementation {
@@ -87,6 +86,8 @@ const LOGIN_INSTRUCTIONS =
   'Every user works with their own account. When a tool asks for a login, call `login`, show the link to the user, and call `login` again once they are done.';
 const HANDLE_INSTRUCTIONS = 'If `login` returns a `session`, pass it in every further call.';
 
+type LoginKind = 'withHandle' | 'withoutHandle';
+
 interface Created {
   readonly server: McpServer;
   /** Its tools by their names, as their authors have registered them. */
@@ -111,10 +112,15 @@ export interface ServerEnvironment {
 export class ServerFactory {
   readonly #options: ServerFactoryOptions;
   #loginInput: LoginToolOptions['inputSchema'];
-  readonly #loginOutput: Readonly<Record<'withHandle' | 'withoutHandle', LoginToolOptions['outputSchema']>>;
+  readonly #loginOutput: Readonly<Record<LoginKind, LoginToolOptions['outputSchema']>>;
   readonly #rounds: LoginRounds;
   readonly #elicitation: ElicitationPolicy;
   readonly #template: ServerTemplate;
+  /** What the tool `login` needs, apart from what differs between server objects: the same object for all of them. */
+  #login: Partial<Record<LoginKind, ParkedCallsOptions>> = {};
+  readonly #guards: Readonly<Record<'perRequest' | 'ofConnection', ServerGuardOptions>>;
+  /** The server information for clients. */
+  readonly identity: Implementation;
   /** For the author: what the parts of the server share stays out of it, and its functions work without it. */
   readonly #context: ToolContext;
 
@@ -128,12 +134,23 @@ export class ServerFactory {
     };
     this.#elicitation = new ElicitationPolicy(options.elicitation, options.clock);
     this.#rounds = new LoginRounds({ ...options, elicitation: this.#elicitation });
+    const {
+      instructions: _told,
+      capabilities: _declared,
+      requestState: _verified,
+      ...identity
+    } = options.info;
+    this.identity = identity;
     const { contexts } = options;
+    this.#guards = {
+      perRequest: this.#guardOf(CALL_BYTES.byItself),
+      ofConnection: this.#guardOf(CALL_BYTES.ofConnection),
+    };
     this.#context = Object.freeze<ToolContext>({
       session: () => contexts.session(),
       requireLogin: (handler, requirement) => contexts.requireLogin(handler, requirement),
     });
-    const { server } = this.#create({ era: '2026', hasHandles: true, isPerRequest: true }, true);
+    const { server } = this.#create({ era: '2026', hasHandles: true, isPerRequest: true }, 'template');
     this.#template = new ServerTemplate(server, {
       check: assertServable,
       onError: options.onError,
@@ -144,17 +161,7 @@ export class ServerFactory {
     contexts.completeScopes();
     const scopes = options.choices.flatMap(({ name }) => [...contexts.requiredScopesAt(name)]);
     this.#loginInput = loginInputSchema(options.choices, [...new Set(scopes)]);
-  }
-
-  /** The server information for clients. */
-  get identity(): Implementation {
-    const {
-      instructions: _told,
-      capabilities: _declared,
-      requestState: _verified,
-      ...identity
-    } = this.#options.info;
-    return identity;
+    this.#login = {};
   }
 
   /** A tool of the 2026 era by its name, as its author has registered it; `undefined` if calls of it need the SDK. */
@@ -172,15 +179,21 @@ export class ServerFactory {
 
   /** Makes a server object for a 2025 connection, and shows its tools. */
   makeFor2025(environment: Omit<ServerEnvironment, 'era'>): { server: McpServer; tools: OwnTools } {
-    const { server, tools } = this.#create({ ...environment, era: '2025' });
-    followRegistrations(server, { check: assertServable });
+    let isAuthors = false;
+    const { server, tools } = this.#create({ ...environment, era: '2025' }, (registration) => {
+      if (isAuthors) assertServable(registration);
+    });
+    isAuthors = true;
     const own = ownToolsOf(server, tools);
     this.#runTools(server);
     return { server, tools: own };
   }
 
-  /** @param isTemplate whether the server object is never connected, so that its tools need no guard */
-  #create({ hasHandles, isPerRequest, openBrowser }: ServerEnvironment, isTemplate = false): Created {
+  /** @param check checks registrations; `template`: the server object is never connected, so its tools need no guard */
+  #create(
+    { hasHandles, isPerRequest, openBrowser }: ServerEnvironment,
+    check?: 'template' | ToolGuardOptions['check'],
+  ): Created {
     const { contexts, authorStates, onError } = this.#options;
     const { instructions, capabilities } = this.#options.info;
     const howToLogIn = hasHandles ? `${LOGIN_INSTRUCTIONS} ${HANDLE_INSTRUCTIONS}` : LOGIN_INSTRUCTIONS;
@@ -198,23 +211,16 @@ export class ServerFactory {
       },
       ...(capabilities && { capabilities }),
     });
-    const ownBytes = isPerRequest ? CALL_BYTES.byItself : CALL_BYTES.ofConnection;
-    const begin: BeginCall = (request) => this.#options.runningCalls.begin(request, ownBytes);
-    const signOutSignal = () => this.signOutSignal(contexts.peek());
-    guardServer(server, { ...this.#options, begin, signOutSignal });
-    const login = {
-      ...this.#options,
-      inputSchema: this.#loginInput,
-      outputSchema: this.#loginOutput[hasHandles ? 'withHandle' : 'withoutHandle'],
-      rounds: this.#rounds,
-      elicitation: this.#elicitation,
-      hasHandles,
-      openBrowser,
-    };
+    const guard = this.#guards[isPerRequest ? 'perRequest' : 'ofConnection'];
+    guardServer(server, guard);
+    const shared = this.#loginOf(hasHandles ? 'withHandle' : 'withoutHandle');
+    const login = openBrowser ? { ...shared, openBrowser } : shared;
     const parked = new ParkedCalls(server, login);
-    const tools: Created['tools'] = isTemplate
-      ? new Map()
-      : guardTools(server, { hasHandles, contexts, parked, signOutSignal, authorStates, onError });
+    const { signOutSignal } = guard;
+    const tools: Created['tools'] =
+      check === 'template'
+        ? new Map()
+        : guardTools(server, { hasHandles, contexts, parked, signOutSignal, authorStates, onError, check });
     registerLoginTool(server, login);
     registerSessionStatusTool(server, this.#options);
     registerLogoutTool(server, this.#options);
@@ -222,6 +228,30 @@ export class ServerFactory {
     if (isPerRequest) server.server.registerCapabilities({ resources: { subscribe: true } });
     else this.#options.subscriptions.serve(server);
     return { server, tools };
+  }
+
+  #loginOf(kind: LoginKind): ParkedCallsOptions {
+    const hasHandles = kind === 'withHandle';
+    this.#login[kind] ??= {
+      ...this.#options,
+      inputSchema: this.#loginInput,
+      outputSchema: this.#loginOutput[kind],
+      rounds: this.#rounds,
+      elicitation: this.#elicitation,
+      hasHandles,
+    };
+    return this.#login[kind];
+  }
+
+  #guardOf(ownBytes: number): ServerGuardOptions {
+    const { contexts, runningCalls, authorStates, onError, onProtocolError } = this.#options;
+    return {
+      authorStates,
+      onError,
+      onProtocolError,
+      begin: (request) => runningCalls.begin(request, ownBytes),
+      signOutSignal: () => this.signOutSignal(contexts.peek()),
+    };
   }
 
   /** The signal that aborts when the session of a request is signed out or ends, if it names one. */

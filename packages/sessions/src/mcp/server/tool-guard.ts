@@ -42,6 +42,8 @@ export interface ToolGuardOptions {
   readonly authorStates: BoundStates;
   /** Called with errors of listeners of the author. */
   readonly onError: (error: unknown) => void;
+  /** Called for each registration and update. @throws SessionError `configuration` if it cannot be served */
+  readonly check?: ((registration: Registration) => void) | undefined;
 }
 
 /**
@@ -49,18 +51,28 @@ export interface ToolGuardOptions {
  * @throws SessionError `configuration` if its name is reserved, or if one of its schemas cannot be listed
  */
 export function assertServable({ kind, name, place, config }: Registration): void {
-  const listable = (option: SchemaPlace['option']) => {
-    const schemaPlace: SchemaPlace = { kind, name, option };
-    const schema = standardSchemaOf(config[option], schemaPlace);
-    assertListable(schema, schemaPlace);
-    return schema;
-  };
   if (kind === 'tool' && OWN_TOOLS.has(name)) throw reserved(`tool name "${name}"`, 'a tool of this name');
   if (kind === 'resource' && place === STATUS_URI)
     throw reserved(`URI "${STATUS_URI}"`, 'a resource of this URI');
-  if (kind === 'tool') assertArgumentFree(name, listable('inputSchema'));
-  if (kind === 'tool' && config.outputSchema !== undefined) listable('outputSchema');
-  if (kind === 'prompt' && config.argsSchema !== undefined) listable('argsSchema');
+  if (kind === 'tool') checkInput(config.inputSchema, { kind, name, option: 'inputSchema' });
+  if (kind === 'tool' && config.outputSchema !== undefined)
+    checkOutput(config.outputSchema, { kind, name, option: 'outputSchema' });
+  if (kind === 'prompt' && config.argsSchema !== undefined)
+    checkPrompt(config.argsSchema, { kind, name, option: 'argsSchema' });
+}
+
+/** The checks take longer than the registration, and 2025 connections register the same schemas again. */
+const checkInput = rememberedFor((given, place) => {
+  assertArgumentFree(place.name, listable(given, place));
+  return true;
+});
+const checkOutput = rememberedFor(listable);
+const checkPrompt = rememberedFor(listable);
+
+function listable(given: unknown, place: SchemaPlace): StandardSchemaWithJSON {
+  const schema = standardSchemaOf(given, place);
+  assertListable(schema, place);
+  return schema;
 }
 
 function reserved(what: string, own: string): SessionError {
@@ -77,7 +89,9 @@ function reserved(what: string, own: string): SessionError {
  */
 export function guardTools(server: McpServer, options: ToolGuardOptions): ReadonlyMap<string, TemplateTool> {
   const tools = new Map<string, TemplateTool>();
+  const { check } = options;
   followRegistrations(server, {
+    ...(check && { check }),
     guard: (registration) => (registration.kind === 'tool' ? guarded(registration, options) : registration),
     onChange: (registered, next, previous) => {
       if (!('executor' in registered) || OWN_TOOLS.has(next?.name ?? '')) return;

@@ -35,7 +35,7 @@ export interface ServerGuardOptions {
  * Admits a request.
  * @throws the error for the client if the request is refused
  */
-export type BeginCall = (request: unknown) => RunningCall;
+type BeginCall = (request: unknown) => RunningCall;
 
 /** The signal that aborts when the session of the current request is signed out or ends, if it names one. */
 export type SignOutSignal = () => AbortSignal | undefined;
