@@ -2,11 +2,11 @@
  * Measures the memory of idle sessions: `npm run bench:memory`.
  *
  * Each server has a process of its own. What it has with some sessions is subtracted from what it has with more, after
- * full collections. `--logged-in 1000000` measures that many sessions of this library in one process.
+ * full collections. `--logged-in` is how many sessions of this library are measured in one process.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { Clients } from './load/clients.js';
-import { manySessions } from './memory/many-sessions.js';
+import { manySessions, manySteps } from './memory/many-sessions.js';
 import { type MemoryRow, measureMemory, memoryCases } from './memory/per-session.js';
 import { memoryChart, memoryTable } from './memory/report.js';
 import { countOption, flagsOption, isSelected, onlyOption, parseOptions } from './options.js';
@@ -20,8 +20,10 @@ import { CLIENT_PROCESSOR } from './servers/running-server.js';
 const RESULTS = new URL('../../results/', import.meta.url);
 
 const options = parseOptions(process.argv.slice(2), {
-  sessions: countOption.default(20_000),
-  'logged-in': countOption.default(100_000),
+  sessions: countOption.default(20_000).describe('the idle sessions of each server. Default: 20000'),
+  'logged-in': countOption
+    .default(1_000_000)
+    .describe('the logged-in sessions of one process of mcp-sessions. Default: 1000000'),
   only: onlyOption,
   'node-flags': flagsOption,
 });
@@ -30,7 +32,7 @@ pin(process.pid, CLIENT_PROCESSOR);
 
 const cases = memoryCases().filter(({ name }) => isSelected(options, name));
 const hasMany = isSelected(options, 'many-mcp-sessions');
-const progress = new Progress(cases.length + (hasMany ? 1 : 0));
+const progress = new Progress(cases.length + (hasMany ? manySteps(loggedIn) : 0));
 const rows: MemoryRow[] = [];
 const clients = new Clients();
 try {
@@ -44,8 +46,8 @@ try {
 const sections: string[] = [];
 if (rows.length > 0) sections.push(`## One idle session, of ${whole(sessions)}\n\n${memoryTable(rows)}`);
 if (hasMany) {
-  progress.step('many sessions', `${loggedIn} sessions`);
-  sections.push(`## ${whole(loggedIn)} logged-in sessions\n\n${await manySessions(loggedIn, flags)}`);
+  const many = await manySessions(loggedIn, flags, progress);
+  sections.push(`## ${whole(loggedIn)} logged-in sessions\n\n${many}`);
 }
 progress.end();
 

@@ -5,6 +5,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { bench, run } from 'mitata';
 import { builtModule, z } from './library.js';
+import { echoRequest, isEchoed } from './load/echo-requests.js';
 import { onlyOption, parseOptions } from './options.js';
 import { pin, prioritize } from './processors.js';
 import { describeProcess } from './report/machine.js';
@@ -12,16 +13,15 @@ import { markdownTable } from './report/markdown.js';
 import { short, whole } from './report/statistics.js';
 import { addHandle, PROVIDER, TOKEN_CHARACTERS } from './servers/logged-in-sessions.js';
 import { PRIORITY, SERVER_PROCESSOR } from './servers/running-server.js';
+import { ECHO, ECHO_DESCRIPTION } from './servers/serve.js';
 
 /** Seen from `bench/dist/bench`. */
 const RESULTS = new URL('../../results/', import.meta.url);
 const SESSIONS = 10_000;
+const ACCEPTS_JSON = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' };
 const HOUR_MS = 3600 * 1000;
 /** What cannot be measured here, and why. */
-const ABSENT = [
-  'wake: connections of the 2025 revisions do not sleep',
-  'dispatch: only a server does it; `npm run bench -- --dispatch sdk` measures the difference',
-];
+const ABSENT = ['wake: connections of the 2025 revisions do not sleep'];
 
 const { composeServer } = await builtModule('server/create-sessions');
 const { createMapPorts } = await builtModule('store/ports');
@@ -33,14 +33,14 @@ const { only } = parseOptions(process.argv.slice(2), { only: onlyOption });
 pin(process.pid, SERVER_PROCESSOR);
 prioritize(process.pid, PRIORITY);
 
-const { parts } = composeServer(createMapPorts, {
+const { parts, endpoint } = composeServer(createMapPorts, {
   server: { name: 'bench', version: '1.0.0' },
   providers: { name: PROVIDER, issuer: 'http://127.0.0.1:9', clientId: 'bench', scopes: ['profile'] },
   limits: { maxSessions: SESSIONS + 1 },
-  tools: (server) => {
-    server.registerTool('echo', { inputSchema: z.object({ text: z.string() }) }, ({ text }) => ({
-      content: [{ type: 'text', text }],
-    }));
+  tools: (server, { requireLogin }) => {
+    const echo = ({ text }: { text: string }) => ({ content: [{ type: 'text' as const, text }] });
+    const config = { description: ECHO_DESCRIPTION, inputSchema: z.object({ text: z.string() }) };
+    server.registerTool(ECHO, config, requireLogin(echo));
   },
 });
 const { vault, registry, deadlines } = parts;
@@ -77,6 +77,26 @@ const claims = {
   },
 };
 
+/** A call as HTTP hands it on, with its parsed body. */
+function nextCall() {
+  turn = (turn + STEP) % SESSIONS;
+  const { headers, body, text } = echoRequest('2026', ECHO, sessions[turn]?.id, turn);
+  const init = { method: 'POST', headers: { ...headers, ...ACCEPTS_JSON } };
+  return {
+    body: JSON.parse(body) as unknown,
+    headers: new Headers(init.headers),
+    get request() {
+      return new Request('http://127.0.0.1:9/mcp', init);
+    },
+    origin: 'local' as const,
+    clientKey: undefined,
+    principal: undefined,
+    closeConnection: undefined,
+    onDisconnect: () => undefined,
+    text,
+  };
+}
+
 const OPERATIONS: Readonly<Record<string, () => unknown>> = {
   'seal 2 KiB of tokens': () => vault.seal(Buffer.from(tokens), context),
   'open 2 KiB of tokens': () => vault.open(sealed, context),
@@ -91,6 +111,17 @@ const OPERATIONS: Readonly<Record<string, () => unknown>> = {
     const { kind } = await claim.take();
     if (kind !== 'claimed') throw new Error(`A claim failed: ${kind}.`);
     await claim.release();
+  },
+  'dispatch a call directly': async () => {
+    const call = nextCall();
+    const answer = await endpoint.direct(call)?.();
+    if (!answer || answer instanceof Response || !isEchoed(200, answer.json, call.text))
+      throw new Error('A call was not dispatched directly.');
+  },
+  'dispatch a call by the SDK': async () => {
+    const call = nextCall();
+    const response = await endpoint.handle(call);
+    if (!isEchoed(response.status, await response.text(), call.text)) throw new Error('A call failed.');
   },
   'set a deadline and cancel it': () => deadlines.at(systemClock.now() + HOUR_MS, ignore).cancel(),
 };

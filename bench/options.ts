@@ -6,24 +6,34 @@ export const countOption = z.string().transform(Number).pipe(z.int().positive())
 /** Parts between commas. */
 const listOption = z.string().transform((text) => text.split(',').filter((part) => part !== ''));
 
-/** Parts of the names of what to measure. Default: all */
-export const onlyOption = listOption.default([]);
-/** Additional flags of Node for every server, separated by spaces. */
+export const onlyOption = listOption
+  .default([])
+  .describe('parts of the names of what is measured, between commas. Default: all');
 export const flagsOption = z
   .string()
   .transform((text) => text.split(' ').filter((part) => part !== ''))
-  .default([]);
+  .default([])
+  .describe('additional flags of Node for every server, between spaces');
 
 const throughputShape = {
-  rounds: countOption.default(5),
-  seconds: z.string().transform(Number).pipe(z.number().positive()).default(2),
+  rounds: countOption.default(5).describe('how often each case is measured. Default: 5'),
+  seconds: z
+    .string()
+    .transform(Number)
+    .pipe(z.number().positive())
+    .default(2)
+    .describe('the length of each measurement. Default: 2'),
   only: onlyOption,
   sessions: listOption
     .transform((parts) => parts.map(Number))
     .pipe(z.array(z.int().positive().max(1_000_000)).nonempty())
-    .default([1, 10_000]),
+    .default([1, 10_000])
+    .describe('the numbers of sessions, between commas. Default: 1,10000'),
   'node-flags': flagsOption,
-  dispatch: z.enum(['direct', 'sdk']).default('direct'),
+  dispatch: z
+    .enum(['direct', 'sdk'])
+    .default('direct')
+    .describe('what dispatches the calls of mcp-sessions: direct, sdk. Default: direct'),
 };
 
 /** The options of `npm run bench`. */
@@ -46,11 +56,16 @@ export function benchOptions(args: readonly string[]): BenchOptions {
   return { ...options, flags };
 }
 
-/** @throws Error if an option is unknown or invalid */
+/** Prints the options and ends the process if they are asked for. @throws Error if an option is unknown or invalid */
 export function parseOptions<Shape extends z.ZodRawShape>(
   args: readonly string[],
   shape: Shape,
 ): z.infer<z.ZodObject<Shape>> {
+  if (args.includes('--help')) {
+    for (const [name, { description }] of Object.entries(z.object(shape).shape))
+      console.log(`--${name.padEnd(12)} ${description}`);
+    process.exit();
+  }
   const options = Object.fromEntries(Object.keys(shape).map((name) => [name, { type: 'string' as const }]));
   return z.object(shape).parse(parseArgs({ args: [...args], options }).values);
 }

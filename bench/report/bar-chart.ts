@@ -19,12 +19,13 @@ export interface BarChart {
   readonly groups: readonly BarGroup[];
 }
 
-const WIDTH = 820;
+/** A phone shows it at two thirds of this. */
+const WIDTH = 520;
 const MARGIN = 24;
-const LABEL_WIDTH = 290;
-const BARS_WIDTH = 300;
-const BAR_HEIGHT = 18;
-const ROW_HEIGHT = 28;
+const BARS_WIDTH = 290;
+const BAR_HEIGHT = 14;
+const LABEL_HEIGHT = 20;
+const ROW_HEIGHT = 44;
 const HEAD_HEIGHT = 78;
 const GROUP_HEAD_HEIGHT = 34;
 const GROUP_GAP = 14;
@@ -80,16 +81,16 @@ export function barChart({ title, subtitle, groups }: BarChart): string {
   ].join('\n');
 }
 
+/** A label, and its bar below. */
 function rowOf({ label, value, min, max, text: shown, role }: Bar, top: number, scale: number): string[] {
-  const left = MARGIN + LABEL_WIDTH;
-  const baseline = top + BAR_HEIGHT - 5;
-  const middle = top + BAR_HEIGHT / 2;
-  const at = (figure: number) => (left + figure * scale).toFixed(1);
+  const barTop = top + LABEL_HEIGHT;
+  const middle = barTop + BAR_HEIGHT / 2;
+  const at = (figure: number) => (MARGIN + figure * scale).toFixed(1);
   return [
-    text(MARGIN, baseline, label, role === 'own' ? 'label-own' : ''),
-    `<rect class="${role}" x="${left}" y="${top}" width="${Math.max(value * scale, 1).toFixed(1)}" height="${BAR_HEIGHT}" rx="3"/>`,
+    text(MARGIN, top + LABEL_HEIGHT - 6, label, role === 'own' ? 'label-own' : ''),
+    `<rect class="${role}" x="${MARGIN}" y="${barTop}" width="${Math.max(value * scale, 1).toFixed(1)}" height="${BAR_HEIGHT}" rx="3"/>`,
     `<line class="range" x1="${at(min)}" x2="${at(max)}" y1="${middle}" y2="${middle}"/>`,
-    text(Number(at(max)) + 10, baseline, shown, 'number'),
+    text(Number(at(max)) + 10, barTop + BAR_HEIGHT - 2, shown, 'number'),
   ];
 }
 

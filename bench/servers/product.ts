@@ -1,9 +1,9 @@
 /** This library, as it is built. Its sessions are logged in without browser and provider. */
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
 import { builtModule, z } from '../library.js';
 import { addHandle, logIn, PROVIDER, TOKEN_CHARACTERS } from './logged-in-sessions.js';
 import { ECHO, ECHO_DESCRIPTION, SERVER_INFO, serve } from './serve.js';
+import { type LongestTurn, Turns } from './turns.js';
 
 const { composeServer } = await builtModule('server/create-sessions');
 const { createMapPorts } = await builtModule('store/ports');
@@ -26,7 +26,6 @@ const MAX_SESSIONS = 1_000_000;
 const DAY_MS = 24 * 3600 * 1000;
 /** The number of sessions that are replaced at the same time. */
 const REPLACERS = 8;
-const NS_PER_MS = 1e6;
 
 type Parts = ReturnType<typeof composeServer>['parts'];
 type SessionRef = NonNullable<Awaited<ReturnType<Parts['registry']['get']>>>['ref'];
@@ -84,13 +83,12 @@ serve(
       globalThis.gc?.();
       return performance.now() - startedMs;
     },
-    /** Logs sessions out and adds others, for some seconds. @returns how many, and the longest stall */
-    async replace(argument): Promise<{ replaced: number; longestStallMs: number }> {
+    /** Logs sessions out and adds others, for some seconds. @returns how many, and the longest turn of the event loop */
+    async replace(argument): Promise<LongestTurn & { readonly replaced: number }> {
       const untilMs = performance.now() + z.number().parse(argument) * 1000;
       const { registry } = started();
       // Not a list: a million texts would be what a collection takes longest for.
       const refs = refsOf(registry);
-      const delay = monitorEventLoopDelay({ resolution: 1 });
       let replaced = 0;
       const work = async () => {
         while (performance.now() < untilMs) {
@@ -102,11 +100,9 @@ serve(
           await setImmediate();
         }
       };
-      await setImmediate();
-      delay.enable();
+      const turns = new Turns();
       await Promise.all(Array.from({ length: REPLACERS }, work));
-      delay.disable();
-      return { replaced, longestStallMs: delay.max / NS_PER_MS };
+      return { replaced, ...(await turns.end()) };
     },
   },
 );

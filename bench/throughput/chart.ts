@@ -21,7 +21,7 @@ export function callChart(rounds: CallRounds, sessions: number): string {
   }));
   return barChart({
     title: 'tools/call requests per second on one core',
-    subtitle: `${whole(sessions)} sessions, 64 connections. More is better. Lines: the range of all rounds.`,
+    subtitle: `${whole(sessions)} sessions, 64 connections. More is better. Lines: the range.`,
     groups: groups.filter(({ bars }) => bars.length > 0),
   });
 }

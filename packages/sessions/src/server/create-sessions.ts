@@ -56,9 +56,11 @@ export function createSessionsWith(createPorts: CreatePorts, options: SessionsOp
 interface ComposedServer {
   readonly sessions: Sessions;
   readonly parts: SessionParts;
+  /** Where requests come that HTTP has admitted. */
+  readonly endpoint: McpParts['endpoint'];
 }
 
-/** {@link createSessionsWith}, with the parts. Internal: benchmarks log sessions in without a browser. */
+/** {@link createSessionsWith}, with the parts. Internal: benchmarks log sessions in without a browser, and call tools without HTTP. */
 export function composeServer(createPorts: CreatePorts, options: SessionsOptions): ComposedServer {
   const settings = sessionsSettings(options);
   assertNotDebugged(options.allowDebugging, options.logger);
@@ -185,7 +187,7 @@ export function composeServer(createPorts: CreatePorts, options: SessionsOptions
       await shutdown.run(drainMs);
     },
   };
-  return { sessions, parts };
+  return { sessions, parts, endpoint: mcp.endpoint };
 }
 
 /** Subscribes the parts that follow events, in the order in which they are called, after the audit log. */
