@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 
+/** What sends requests to providers is loaded on demand. */
+const SHARED = /[\\/]src[\\/](?!provider[\\/])/;
+
 /** The modules of `src` that `exports` and `bin` of a package name, without their ending. */
 export function entriesOf(folder) {
   const { exports = {}, bin = {} } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
@@ -22,8 +25,14 @@ export async function bundle(folder, entries, into) {
     external: /^[a-z@]/,
   });
   try {
-    // Source maps contain the sources with their comments.
-    await build.write({ dir: join(folder, into), sourcemap: true, comments: { jsdoc: false } });
+    await build.write({
+      dir: join(folder, into),
+      sourcemap: true,
+      // Source maps contain the sources with their comments.
+      comments: { jsdoc: false },
+      // Otherwise each set of entries that share modules would have a file.
+      codeSplitting: { groups: [{ name: 'shared', test: SHARED, minShareCount: 2 }] },
+    });
   } finally {
     await build.close();
   }
