@@ -8,21 +8,16 @@ import { FailureReporter } from './failure-reporter.js';
 import { ProviderConnection } from './provider-connection.js';
 import { placeOf } from './provider-failure.js';
 import { type JsonWebKeySet, ProviderKeys } from './provider-keys.js';
-import { providerSettings } from './provider-settings.js';
+import type { ProviderSettings } from './provider-settings.js';
+
 export interface AuthorizationServerOptions {
-  readonly issuer: string;
-  /** This server's credentials for introspection. Default: none. */
-  readonly introspection?:
-    | { readonly clientId: string; readonly clientSecret?: string | undefined }
-    | undefined;
+  /** Its issuer, and this server's credentials for introspection. */
+  readonly settings: ProviderSettings;
   readonly clock: Clock;
   readonly fetch: typeof fetch;
   /** Receives each failure once. */
   readonly report: (failure: ProviderFailure) => void;
 }
-
-/** Metadata is public, so reading it needs no registration. */
-const ANONYMOUS = { clientId: 'anonymous' };
 
 /** The authorization server that issues the access tokens of clients, over openid-client. */
 export class AuthorizationServer {
@@ -31,19 +26,13 @@ export class AuthorizationServer {
   readonly #failures: FailureReporter;
   readonly #keys: ProviderKeys;
   readonly #pause: FailurePause;
-  /** Introspects a token (RFC 7662 section 2.2). Absent without credentials. @throws SessionError */
-  readonly introspect: ((token: string) => Promise<unknown>) | undefined;
 
-  /** @throws SessionError `configuration` */
-  constructor({ issuer, introspection, clock, fetch, report }: AuthorizationServerOptions) {
-    // No authorization code is requested here, so support for PKCE does not matter.
-    const settings = providerSettings({ issuer, pkce: 'S256', ...(introspection ?? ANONYMOUS) });
+  constructor({ settings, clock, fetch, report }: AuthorizationServerOptions) {
     this.#connection = new ProviderConnection(settings, clock, fetch, []);
     this.#name = settings.name;
     this.#failures = new FailureReporter(settings.name, report, credentialsIn(settings));
     this.#keys = new ProviderKeys(this.#connection, this.#failures, clock);
     this.#pause = new FailurePause(clock);
-    this.introspect = introspection && ((token) => this.#introspect(token));
   }
 
   /**
@@ -59,7 +48,8 @@ export class AuthorizationServer {
     return this.#keys.request();
   }
 
-  async #introspect(token: string): Promise<unknown> {
+  /** Introspects a token (RFC 7662 section 2.2). @throws SessionError */
+  async introspect(token: string): Promise<unknown> {
     const configuration = await this.#configured();
     const place = { ...placeOf('introspection', configuration), secrets: [token] };
     const request = () => this.#failures.run(place, () => oidc.tokenIntrospection(configuration, token));

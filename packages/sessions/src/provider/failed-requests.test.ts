@@ -69,8 +69,7 @@ function failingAt(path: string, fail: Failing, metadata: object = METADATA) {
     );
   const server = () =>
     new AuthorizationServer({
-      issuer: ISSUER,
-      introspection: { clientId: 'client', clientSecret: 'secret' },
+      settings: providerSettings({ issuer: ISSUER, clientId: 'client', clientSecret: 'secret' }),
       ...runtime,
     });
   return { events, clock, providerWith, server, requestCount: () => requests };
@@ -129,12 +128,7 @@ const REQUESTS: readonly [what: string, path: string, step: string, send: (at: S
     ['the keys of logout tokens', '/jwks', 'keys', ({ providerWith }) => providerWith().requestKeys()],
     ['discovery of the clients’ issuer', '/.well-known/', 'discovery', ({ server }) => server().metadata()],
     ['the keys of access tokens', '/jwks', 'keys', ({ server }) => server().requestKeys()],
-    [
-      'an introspection',
-      '/introspect',
-      'introspection',
-      ({ server }) => server().introspect?.('opaque') ?? Promise.reject(new Error('No introspection.')),
-    ],
+    ['an introspection', '/introspect', 'introspection', ({ server }) => server().introspect('opaque')],
   ];
 
 const refused: Failing = () => {
@@ -230,11 +224,7 @@ describe('keys', () => {
 describe('a request without an address', () => {
   it.each<[string, string, (at: Setup) => Promise<unknown>]>([
     ['jwks_uri', 'keys', ({ server }) => server().requestKeys()],
-    [
-      'introspection_endpoint',
-      'introspection',
-      ({ server }) => server().introspect?.('t') ?? Promise.resolve(),
-    ],
+    ['introspection_endpoint', 'introspection', ({ server }) => server().introspect('t')],
     [
       'userinfo_endpoint',
       'user_info',
@@ -303,9 +293,9 @@ describe('keys and introspection of a provider that is down', () => {
       'introspections',
       '/introspect',
       ({ server }) => {
-        const { introspect } = server();
+        const authorizationServer = server();
         let tokens = 0;
-        return () => introspect?.(`token-${tokens++}`) ?? Promise.reject(new Error('No introspection.'));
+        return () => authorizationServer.introspect(`token-${tokens++}`);
       },
     ],
   ];
@@ -346,8 +336,8 @@ describe('keys and introspection of a provider that is down', () => {
 
   it('pauses no introspection after an answer that one token may have caused', async () => {
     const at = failingAt('/introspect', () => new Response(null, { status: 500 }));
-    const { introspect } = at.server();
-    for (let tokens = 0; tokens < 3; tokens++) await introspect?.(`t-${tokens}`).catch(() => undefined);
+    const server = at.server();
+    for (let tokens = 0; tokens < 3; tokens++) await server.introspect(`t-${tokens}`).catch(() => undefined);
     expect(at.requestCount()).toBe(3);
   });
 });
@@ -454,7 +444,7 @@ describe('an error that repeats what the request contained', () => {
     );
     await at
       .server()
-      .introspect?.('t+7')
+      .introspect('t+7')
       .catch(() => undefined);
     expect(at.events).toMatchObject([{ oauthDescription: 'No token … of client:…' }]);
   });

@@ -8,10 +8,9 @@ import { clientAuthentication } from './client-authentication.js';
 import { discover, isHttpAllowed } from './discovery.js';
 import { type EndpointName, endpointsOfLogins } from './metadata-fields.js';
 import type { ProviderSettings } from './provider-settings.js';
+import { REQUEST_TIMEOUT_MS } from './timeouts.js';
 import { readTokenAnswer } from './token-answers.js';
 
-/** The maximum duration of a request, except that of a refresh. */
-export const REQUEST_TIMEOUT_MS = 10_000;
 /** How long a failed discovery is not repeated. */
 const DISCOVERY_PAUSE_MS = 2000;
 

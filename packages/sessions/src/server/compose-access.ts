@@ -4,7 +4,8 @@ import { BearerAccess } from '../access/bearer-access.js';
 import { TokenVerifier } from '../access/token-verifier.js';
 import type { Limits } from '../limits/limits.js';
 import { RateLimiter } from '../limits/rate-limiter.js';
-import { AuthorizationServer } from '../provider/authorization-server.js';
+import type { AuthorizationServer } from '../provider/authorization-server.js';
+import { providerSettings } from '../provider/provider-settings.js';
 import { providerFailed, type SessionEvents } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
@@ -19,6 +20,9 @@ export interface ComposeAccessOptions {
   readonly events: SessionEvents;
 }
 
+/** Metadata is public, so reading it needs no registration. */
+const ANONYMOUS = { clientId: 'anonymous' };
+
 /** Composes what decides which clients the endpoint accepts. */
 export function composeAccess(
   settings: AccessSettings,
@@ -26,15 +30,27 @@ export function composeAccess(
 ): Access {
   if (!isBearer(settings)) return new OpenAccess(settings === 'open-to-network');
   const { issuer, introspection, subjectClaim, requiredScopes } = settings;
-  const authorizationServer = new AuthorizationServer({
-    issuer,
-    introspection,
-    clock,
-    fetch,
-    report: (failure) => events.emit(providerFailed(failure)),
-  });
+  // No authorization code is requested here, so support for PKCE does not matter.
+  const server = providerSettings({ issuer, pkce: 'S256', ...(introspection ?? ANONYMOUS) });
+  let loading: Promise<AuthorizationServer> | undefined;
+  /** The first request loads openid-client. */
+  const authorizationServer = () => {
+    loading ??= import('../provider/authorization-server.js').then(
+      ({ AuthorizationServer }) =>
+        new AuthorizationServer({
+          settings: server,
+          clock,
+          fetch,
+          report: (failure) => events.emit(providerFailed(failure)),
+        }),
+    );
+    return loading;
+  };
   const verifier = new TokenVerifier({
-    tokenIssuer: authorizationServer,
+    tokenIssuer: {
+      requestKeys: async () => (await authorizationServer()).requestKeys(),
+      introspect: introspection && (async (token) => (await authorizationServer()).introspect(token)),
+    },
     expectations: () => ({
       issuer,
       subjectClaim,
@@ -45,7 +61,7 @@ export function composeAccess(
     clock,
   });
   return new BearerAccess({
-    issuerMetadata: () => authorizationServer.metadata(),
+    issuerMetadata: async () => (await authorizationServer()).metadata(),
     verify: (token) => verifier.verify(token),
     isSelfContained: (token) => verifier.isSelfContained(token),
     requiredScopes,

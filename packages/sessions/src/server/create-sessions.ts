@@ -1,9 +1,6 @@
 import { SessionError } from '../errors.js';
 import { listen } from '../http/listen.js';
-import { LoginListener } from '../login/browser/listener.js';
-import { browserOpener, currentDesktop } from '../login/browser/open-browser.js';
 import { statusChangedBy } from '../mcp/server/status-resource.js';
-import { StdioConnection } from '../mcp/stdio.js';
 import { auditLog } from '../observe/audit-log.js';
 import { errorLog } from '../observe/error-log.js';
 import { quietLogger } from '../observe/logger.js';
@@ -152,6 +149,7 @@ export function composeServer(createPorts: CreatePorts, options: SessionsOptions
       const { openBrowser = true, callbackPort, callbackHost } = serveStdioOptions(options);
       assertMayServeStdio(settings);
       lifecycle.overStdio();
+      const { browserOpener, currentDesktop, LoginListener, StdioConnection } = await import('./stdio.js');
       const loginPages = new LoginListener(http.createLoginHandler(), {
         port: callbackPort,
         host: callbackHost,

@@ -1,5 +1,5 @@
 import type { DeviceAuthorization, DevicePoll } from '../../provider/device-authorization.js';
-import { MAX_POLL_MS } from '../../provider/provider.js';
+import { MAX_POLL_MS } from '../../provider/timeouts.js';
 import type { SealedRecord } from '../../vault/vault.js';
 import type { DeviceLogin } from '../attempt-record.js';
 
