@@ -35,6 +35,7 @@ const OPTIONS: Record<keyof Options, true> = {
   branding: true,
   elicitation: true,
   dispatch: true,
+  hibernate: true,
   allowedHosts: true,
   allowedOrigins: true,
   trustedProxies: true,

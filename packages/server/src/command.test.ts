@@ -21,6 +21,7 @@ describe('the configuration', () => {
       limits: {},
       elicitation: undefined,
       dispatch: undefined,
+      hibernate: undefined,
       allowed: { allowedOrigins: ['http://localhost:6274', 'http://127.0.0.1:6274'] },
       branding: {},
       toolsModule: undefined,
@@ -53,6 +54,10 @@ describe('the configuration', () => {
     expect(configurationOf(tools, environment).upstream).toMatchObject({
       providers: [{ displayName: 'Acme Staff' }],
     });
+  });
+
+  it('keeps the server objects of connections with --no-hibernate', () => {
+    expect(configurationOf(['--no-hibernate'])).toMatchObject({ hibernate: false });
   });
 
   it('leaves the dispatch of calls to the SDK with --dispatch sdk', () => {

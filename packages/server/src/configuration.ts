@@ -21,6 +21,8 @@ export interface Configuration {
   readonly elicitation: Settings['elicitation'];
   /** What calls tools. Default: that of the library's option `dispatch`. */
   readonly dispatch: Settings['dispatch'];
+  /** Whether connections hibernate. Default: that of the library's option `hibernate`. */
+  readonly hibernate: Settings['hibernate'];
   /** The hosts and origins that the server accepts besides its own. */
   readonly allowed: Allowed;
   /** The name and the logo on the pages of a login. */
@@ -61,6 +63,7 @@ export function configurationOf(effective: EffectiveSettings, environment: NodeJ
     limits: settings.limits ?? {},
     elicitation: settings.elicitation,
     dispatch: settings.dispatch,
+    hibernate: settings.hibernate,
     allowed: {
       allowedHosts: settings.allowedHosts,
       allowedOrigins: settings.allowedOrigins ?? (isDemo ? INSPECTOR_ORIGINS : undefined),

@@ -103,8 +103,18 @@ function createServer(
   { api: _, close: __, onListening: ___, ...options }: Backend,
   cluster?: SessionsOptions['cluster'],
 ): { sessions: Sessions; warnAboutProviders: () => void } {
-  const { transport, lifetimes, limits, elicitation, dispatch, allowed, logLevel, allowDebugging, names } =
-    configuration;
+  const {
+    transport,
+    lifetimes,
+    limits,
+    elicitation,
+    dispatch,
+    hibernate,
+    allowed,
+    logLevel,
+    allowDebugging,
+    names,
+  } = configuration;
   // Synchronous, so that no entry is lost when the process exits.
   const output = pino({ level: logLevel }, destination({ dest: STDERR, sync: true }));
   logUncaughtErrors(output);
@@ -116,6 +126,7 @@ function createServer(
     limits,
     elicitation,
     dispatch,
+    hibernate,
     lifetimes: { ...(transport.kind === 'stdio' && { shutdownDrainMs: STDIO_DRAIN_MS }), ...lifetimes },
     logger,
     allowDebugging,

@@ -48,6 +48,7 @@ export interface Settings {
   readonly branding?: Branding;
   readonly elicitation?: 'auto' | 'never';
   readonly dispatch?: 'direct' | 'sdk';
+  readonly hibernate?: boolean;
   readonly allowedHosts?: string[];
   readonly allowedOrigins?: string[];
   readonly trustedProxies?: string[];
@@ -406,6 +407,15 @@ export const settingsSchema: z.ZodObject = z.strictObject({
     variable: 'DISPATCH',
     flag: 'dispatch',
     link: 'adr/0020-the-plain-lane-and-direct-dispatch.md',
+  }),
+  hibernate: setting(truth, {
+    description:
+      'drop the server object of a connection that was not used for half a minute, and run the tools module again for its next request. `--no-hibernate`: keep it, for tools that keep state in their module function',
+    default: true,
+    variable: 'HIBERNATE',
+    flag: 'no-hibernate',
+    flagSets: false,
+    link: 'tools.md#connections-that-hibernate',
   }),
   lifetimes,
   limits,

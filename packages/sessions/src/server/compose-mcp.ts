@@ -116,6 +116,7 @@ export function composeMcp(
     clock,
     deadlines,
     slowCalls: new SlowCalls({ clock, deadlines }),
+    hibernates: settings.hibernate,
     resumableMs: lifetimes.disconnectGraceMs,
     onError,
     onProtocolError,

@@ -46,6 +46,14 @@ export interface SessionsOptions<ProviderName extends string = string> {
    */
   readonly dispatch?: Dispatch | undefined;
   /**
+   * Whether the server object of a 2025 connection is dropped when the connection was not used for half a minute, so
+   * that it takes no memory. The next request gets another one: `tools` runs again, and variables in its closure are
+   * new. Use `session.state` for what a user keeps, or `false` to keep each server object as long as its connection.
+   * One is kept in any case if it has subscriptions, sets `oninitialized` or `onclose`, or was changed since `tools` ran.
+   * Default: `true`.
+   */
+  readonly hibernate?: boolean | undefined;
+  /**
    * Host names that are accepted besides that of the public URL, without ports and wildcards. `/healthz` and
    * `/readyz` accept every host name. Default: none.
    */

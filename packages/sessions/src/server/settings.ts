@@ -32,6 +32,7 @@ export interface SessionsSettings extends Pick<SessionsOptions, 'server' | 'tool
   readonly access: AccessSettings;
   readonly elicitation: Elicitation;
   readonly dispatch: Dispatch;
+  readonly hibernate: boolean;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
 }
@@ -103,6 +104,7 @@ const schema = z.strictObject({
   trustedProxies: anything,
   elicitation: z.enum(['auto', 'never']).default('auto'),
   dispatch: z.enum(['direct', 'sdk']).default('direct'),
+  hibernate: z.boolean().default(true),
   allowedHosts: allowedHostsSchema.default([]),
   allowedOrigins: allowedOriginsSchema.default([]),
   lifetimes: lifetimesSchema.partial().default({}),
@@ -134,6 +136,7 @@ export function sessionsSettings(options: SessionsOptions): SessionsSettings {
     limits: { ...defaultLimits(limits.maxSessions), ...omitUndefined(limits) },
     elicitation: rest.elicitation,
     dispatch: rest.dispatch,
+    hibernate: rest.hibernate,
     allowedHosts: rest.allowedHosts,
     allowedOrigins: rest.allowedOrigins,
     trustedProxies: new TrustedProxies(options.trustedProxies ?? []),

@@ -153,10 +153,10 @@ export class LocalSessions {
    * @returns a function to call when it does not any more
    */
   hold(ref: SessionRef): () => void {
-    if (!this.#options.messages) return NOTHING;
+    if (!this.#options.messages) return NOTHING_HELD;
     const entry = this.#entryOf(ref);
     const { followed } = entry;
-    if (!followed) return NOTHING;
+    if (!followed) return NOTHING_HELD;
     followed.holds++;
     const release = this.#once(ref, entry, () => {
       followed.holds--;
@@ -288,7 +288,8 @@ export class LocalSessions {
   }
 }
 
-const NOTHING = (): void => undefined;
+/** What ends a hold of a session that no other node changes. */
+export const NOTHING_HELD: () => void = () => undefined;
 
 /** Notes what a record says: that earlier epochs are over. */
 function note(entry: LocalSession, record: SessionRecord): void {

@@ -14,6 +14,12 @@ export interface ResolvedConnection {
   readonly session: SessionRecord;
 }
 
+/** The references of a connection and its session. Unlike their records, they may be kept. */
+export interface ConnectionRefs {
+  readonly connection: SessionRef;
+  readonly session: Pick<SessionRecord, 'ref'>;
+}
+
 /** Maps the connections of 2025 clients to sessions. */
 export interface ConnectionRegistry {
   /**
@@ -33,7 +39,7 @@ export interface ConnectionRegistry {
    * Records that the standalone stream is open.
    * @returns a function to call when the stream ends, with the side that ended it
    */
-  streamOpened(found: ResolvedConnection): (by: StreamCloser) => void;
+  streamOpened(found: ConnectionRefs): (by: StreamCloser) => void;
   /**
    * Records that a request of the connection is in flight.
    * @returns a function to call when it ends, with the side that ended it
@@ -67,7 +73,7 @@ export class OpenAccessConnections implements ConnectionRegistry {
     return this.#registry.touch(connection);
   }
 
-  streamOpened({ connection }: ResolvedConnection): (by: StreamCloser) => void {
+  streamOpened({ connection }: ConnectionRefs): (by: StreamCloser) => void {
     return this.#registry.streamOpened(connection);
   }
 
@@ -112,7 +118,7 @@ export class BearerAccessConnections implements ConnectionRegistry {
     return this.#owners.touch(connection, session.ref);
   }
 
-  streamOpened({ connection, session }: ResolvedConnection): (by: StreamCloser) => void {
+  streamOpened({ connection, session }: ConnectionRefs): (by: StreamCloser) => void {
     const closed = [connection, session.ref].map((ref) => this.#registry.streamOpened(ref));
     return (by) => this.#markEnded(session.ref, closed, by);
   }

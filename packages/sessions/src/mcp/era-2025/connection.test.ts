@@ -3,7 +3,7 @@ import { McpServer } from '@modelcontextprotocol/server';
 import { describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { MemoryQuota } from '../../limits/memory-quota.js';
-import type { SessionId } from '../../session/ids.js';
+import type { SessionId, SessionRef } from '../../session/ids.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Deadlines } from '../../time/deadlines.js';
 import { EVENT_LIMITS } from '../request/client-memory-limits.js';
@@ -43,7 +43,14 @@ async function setUp() {
   });
   const onStandaloneOpen = vi.fn(() => vi.fn());
   const requests = new AsyncLocalStorage<object>();
-  const connection = new Connection(server, ID, {
+  const connection: Connection = new Connection({
+    id: ID,
+    session: 'the session' as SessionRef,
+    makeServer: () => ({ server, isReplaceable: () => false }),
+    isEternal: true,
+    present: () => connection,
+    onUse: () => undefined,
+    onRest: () => undefined,
     clock,
     deadlines,
     slowCalls: new SlowCalls({ clock, deadlines }),
@@ -52,7 +59,6 @@ async function setUp() {
     currentPost: () => requests.getStore(),
     onStandaloneOpen,
   });
-  await connection.open();
   const serve = async (incoming: ConnectionRequest) =>
     responseOf(await requests.run({}, () => connection.serve(incoming)));
   const post = (body: unknown) => {

@@ -1,24 +1,62 @@
-import type { McpServer } from '@modelcontextprotocol/server';
-import type { SessionId } from '../../session/ids.js';
+import {
+  type JSONRPCMessage,
+  type McpServer,
+  SUPPORTED_PROTOCOL_VERSIONS,
+} from '@modelcontextprotocol/server';
+import type { SessionId, SessionRef } from '../../session/ids.js';
 import type { StreamCloser } from '../../session/presence.js';
+import type { MaybePromise } from '../../time/promises.js';
 import type { PlainCall } from '../plain-tools/plain-call.js';
+import type { OwnTools } from '../server/sdk-adapter/own-tools.js';
 import type { SlowCalls } from '../server/slow-calls.js';
-import { messagesOf } from '../wire/json-rpc.js';
+import { ErrorCode, errorResponse, sessionNotFound } from '../wire/error-response.js';
+import { messagesOf, propertyOf } from '../wire/json-rpc.js';
 import { ACCEPTED, isPlainAnswer, type PlainAnswer } from '../wire/plain-answer.js';
 import { type CountUnread, isSseResponse, type SseResponse, SseStream } from '../wire/sse-stream.js';
 import { DirectCalls, type DirectCallsOptions } from './direct-calls.js';
 import type { EarlyAnswer } from './early-answer.js';
 import { EventBuffer, type EventBufferOptions, STANDALONE_STREAM } from './event-buffer.js';
+import type { ClientState, Hibernated } from './hibernated.js';
+import type { Restable } from './hibernation.js';
 import { isPingResponse, StandaloneStream } from './standalone-stream.js';
 import { ConnectionTransport, cancelledIdsOf, type HandedOver, type Post } from './transport.js';
 
-export interface ConnectionOptions extends EventBufferOptions {
+export interface ConnectionOptions extends Omit<EventBufferOptions, 'numbered'> {
+  readonly id: SessionId;
+  /** The session that its requests use. */
+  readonly session: SessionRef;
+  /** Makes the server object, which is not connected. */
+  readonly makeServer: () => MadeServer;
   /** What calls tools without the SDK. Absent: the SDK dispatches all calls. */
-  readonly direct?: Omit<DirectCallsOptions, 'transport' | 'now'> | undefined;
+  readonly direct?: Pick<DirectCallsOptions, 'plainTools' | 'contexts'> | undefined;
+  /** Whether the server object is kept as long as the connection. */
+  readonly isEternal: boolean;
+  /** The object of this connection that serves its requests now; `undefined` if there is none. */
+  readonly present: () => Connection | undefined;
+  /** Called when the connection is used. */
+  readonly onUse: (connection: Connection) => void;
+  /** Called when nothing is left of the connection but its state. */
+  readonly onRest: (state: Hibernated) => void;
   readonly slowCalls: SlowCalls<EarlyAnswer>;
   /** Called when the client's standalone stream opens. @returns a function to call when the stream ends */
   readonly onStandaloneOpen: () => (by: StreamCloser) => void;
 }
+
+/** A server object for a connection. */
+interface MadeServer {
+  readonly server: McpServer;
+  readonly tools?: OwnTools | undefined;
+  /** Whether another one can take its place: its author keeps no state in it. */
+  readonly isReplaceable: () => boolean;
+}
+
+const STREAM_HEADERS = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache, no-transform',
+  // Disables the response buffer of nginx.
+  'x-accel-buffering': 'no',
+};
+const ONE_STREAM = 'Conflict: Only one SSE stream is allowed per session';
 
 /** A request on a connection. */
 export interface ConnectionRequest extends Post {
@@ -36,33 +74,57 @@ export interface ConnectionRequest extends Post {
   readonly call?: PlainCall | undefined;
 }
 
+/** How the SDK serves a POST. */
+interface ToSdk extends Pick<Awake, 'direct' | 'transport'> {
+  /** The messages that the server object gets. */
+  readonly rest: unknown;
+  readonly handedOver: HandedOver | undefined;
+}
+
 /** The deadline of a stream, and the callbacks that cut it, count its unread bytes and report its end. */
 type StreamBounds = Pick<ConnectionRequest, 'closeConnection' | 'countUnread' | 'endsAtMs' | 'onAnswered'>;
 
-/** The protocol session of one 2025 client: its server object, its streams, and the events that it can replay. */
-export class Connection {
-  readonly #server: McpServer;
+/** A server object, and what connects it to the client of a connection. */
+interface Awake {
+  readonly server: McpServer;
+  readonly transport: ConnectionTransport;
+  readonly direct: DirectCalls | undefined;
+  /** Whether another one can take its place. */
+  readonly isReplaceable: () => boolean;
+}
+
+/**
+ * The protocol session of one 2025 client: its server object, its streams, and the events that it can replay. Without
+ * requests, it hibernates: the server object is dropped, and the next request gets another one. What has kept the
+ * dropped one may still send through it.
+ */
+export class Connection implements Restable<Connection> {
+  previous: Connection | undefined;
+  next: Connection | undefined;
+  usedAtMs = 0;
+  isListed = false;
   readonly #options: ConnectionOptions;
   readonly #events: EventBuffer;
-  readonly #transport: ConnectionTransport;
-  readonly #direct: DirectCalls | undefined;
+  #client: ClientState | undefined;
+  #awake: Awake | undefined;
+  #waking: Promise<Awake> | undefined;
   #standalone: StandaloneStream | undefined;
+  /** Until then, the client can resume its standalone stream. */
+  #resumableUntilMs = 0;
+  #isClosed = false;
   /** The response streams of POSTs in flight. */
   readonly #responses = new Map<object, SseStream>();
 
-  constructor(server: McpServer, id: SessionId, options: ConnectionOptions) {
-    this.#server = server;
+  /** @param state of a connection that hibernates. Default: the connection is new */
+  constructor(options: ConnectionOptions, state?: Hibernated) {
     this.#options = options;
-    this.#events = new EventBuffer(options);
-    const { currentPost, slowCalls, direct, clock } = options;
-    const transport = new ConnectionTransport({ id, events: this.#events, currentPost, slowCalls });
-    this.#transport = transport;
-    this.#direct = direct && new DirectCalls({ ...direct, transport, now: () => clock.now() });
+    this.#client = state;
+    this.#events = new EventBuffer({ ...options, numbered: state?.numbered });
   }
 
-  /** Connects the server object to the transport. Call it before `serve`. */
-  async open(): Promise<void> {
-    await this.#server.connect(this.#transport);
+  /** The session that its requests use. */
+  get session(): SessionRef {
+    return this.#options.session;
   }
 
   /** Serves a request. The first one must be `initialize`. */
@@ -84,30 +146,137 @@ export class Connection {
     this.#events.clear();
   }
 
+  /** Drops the server object if nothing needs it. @returns whether to try again later */
+  rest(): boolean {
+    const { isEternal, clock, onRest } = this.#options;
+    if (this.#isClosed || isEternal) return false;
+    if (this.#waking) return true;
+    if (this.#awake && !this.#canRest(this.#awake)) return true;
+    this.#awake = undefined;
+    if (this.#standalone) return false;
+    if (this.#events.size > 0 || clock.now() < this.#resumableUntilMs) return true;
+    if (this.#client) onRest({ ...this.#client, numbered: this.#events.numbered });
+    return false;
+  }
+
+  #canRest({ transport, isReplaceable }: Awake): boolean {
+    if (!transport.isIdle || this.#responses.size > 0 || !isReplaceable()) return false;
+    if (this.#client) this.#client = { ...this.#client, logLevel: transport.logLevel };
+    return true;
+  }
+
   /** Ends calls in flight with an error, and closes every stream. */
   async close(): Promise<void> {
-    await this.#direct?.handOverAll();
-    await this.#server.close();
+    this.#isClosed = true;
+    const awake = this.#awake;
+    await awake?.direct?.handOverAll();
+    await awake?.server.close();
+    this.#standalone?.end();
     this.#events.clear();
   }
 
+  /** The server object. If there is none, one is made; requests that come meanwhile wait for it. */
+  #wake(): MaybePromise<Awake> {
+    if (this.#waking) return this.#waking;
+    if (this.#awake) return this.#awake;
+    this.#waking = this.#makeAwake().finally(() => {
+      this.#waking = undefined;
+    });
+    return this.#waking;
+  }
+
+  async #makeAwake(): Promise<Awake> {
+    const { makeServer, id, currentPost, slowCalls, direct, clock } = this.#options;
+    const { server, tools, isReplaceable } = makeServer();
+    const transport = new ConnectionTransport({
+      id,
+      events: this.#events,
+      currentPost,
+      slowCalls,
+      standalone: {
+        // If the connection has hibernated since, there may be another object for it.
+        send: async (message) => this.#options.present()?.send(awake, message),
+        end: () => this.#awake === awake && this.#standalone?.end(),
+      },
+    });
+    const now = () => clock.now();
+    const awake: Awake = {
+      server,
+      transport,
+      direct: direct && tools && new DirectCalls({ ...direct, tools, transport, now }),
+      isReplaceable,
+    };
+    await server.connect(transport);
+    this.#awake = awake;
+    if (!this.#client) return awake;
+    try {
+      await transport.replay(this.#client);
+    } catch (error) {
+      this.#awake = undefined;
+      await server.close();
+      throw error;
+    }
+    if (this.#isClosed) await server.close();
+    return awake;
+  }
+
+  /**
+   * Sends a message of a server object that belongs to no request. A server object that was dropped, but is kept by the
+   * author, serves the connection again, unless there is another one.
+   */
+  async send(from: Awake, message: JSONRPCMessage): Promise<void> {
+    if (this.#isClosed) return;
+    if (!this.#waking) this.#awake ??= from;
+    if (this.#awake !== from) {
+      await from.server.close();
+      return;
+    }
+    this.#options.onUse(this);
+    const eventId = await this.#events.storeEvent(STANDALONE_STREAM, message);
+    this.#standalone?.sendEvent(JSON.stringify(message), eventId);
+  }
+
   async #delete(request: Request, body: unknown): Promise<Response> {
-    await this.#direct?.handOverAll();
-    return this.#transport.handleRequest(request, body === undefined ? {} : { parsedBody: body });
+    this.#options.onUse(this);
+    const { direct, transport } = await this.#wake();
+    await direct?.handOverAll();
+    return transport.handleRequest(request, body === undefined ? {} : { parsedBody: body });
   }
 
   #post(incoming: ConnectionRequest): Promise<Response | PlainAnswer> {
-    const { call } = incoming;
-    return call && this.#direct
-      ? this.#direct.serve(call, incoming, (handedOver) => this.#postToSdk(incoming, handedOver))
-      : this.#postToSdk(incoming);
+    const rest = incoming.call ? incoming.body : this.#withoutPingResponses(incoming.body);
+    // The responses to pings need no server object.
+    if (rest === undefined) return Promise.resolve(ACCEPTED);
+    this.#options.onUse(this);
+    const awake = this.#wake();
+    // Each promise costs more while a storage of contexts is in use.
+    return awake instanceof Promise
+      ? awake.then((woken) => this.#postTo(woken, incoming, rest))
+      : this.#postTo(awake, incoming, rest);
   }
 
-  async #postToSdk(incoming: ConnectionRequest, handedOver?: HandedOver): Promise<Response | PlainAnswer> {
-    const rest = this.#withoutPingResponses(incoming.body);
-    if (rest === undefined) return ACCEPTED;
-    for (const id of cancelledIdsOf(rest)) await this.#direct?.handOver(id);
-    const answer = await this.#transport.serve({ incoming, body: rest, handedOver });
+  /** @param rest the messages that the server object gets */
+  #postTo(
+    { direct, transport }: Awake,
+    incoming: ConnectionRequest,
+    rest: unknown,
+  ): Promise<Response | PlainAnswer> {
+    const { call, body } = incoming;
+    const toSdk = (handedOver?: HandedOver) =>
+      this.#postToSdk(incoming, { rest, direct, transport, handedOver });
+    if (this.#client) return call && direct ? direct.serve(call, incoming, toSdk) : toSdk();
+    return toSdk().then((answer) => {
+      if (transport.sessionId !== undefined) this.#client ??= clientStateOf(body);
+      return answer;
+    });
+  }
+
+  async #postToSdk(
+    incoming: ConnectionRequest,
+    { rest, direct, transport, handedOver }: ToSdk,
+  ): Promise<Response | PlainAnswer> {
+    for (const id of cancelledIdsOf(rest)) await direct?.handOver(id);
+    const answer = await transport.serve({ incoming, body: rest, handedOver });
     if (isPlainAnswer(answer) || !isSseResponse(answer)) return answer;
     const { closeConnection, countUnread, onAnswered } = incoming;
     const bounds = { closeConnection, countUnread, onAnswered, endsAtMs: undefined };
@@ -124,35 +293,43 @@ export class Connection {
   }
 
   async #openStream(incoming: ConnectionRequest): Promise<Response> {
+    this.#options.onUse(this);
     const { request, closeConnection, countUnread, endsAtMs, onAnswered } = incoming;
     const bounds = { closeConnection, countUnread, endsAtMs, onAnswered };
     const lastEventId = request.headers.get('last-event-id');
     // 204 stops reconnection (HTML, "Server-sent events"). After an empty stream, the client would reconnect at once.
     if (lastEventId !== null && this.#events.isLast(lastEventId)) return new Response(null, { status: 204 });
     const stream = lastEventId === null ? STANDALONE_STREAM : this.#events.streamOf(lastEventId);
-    if (stream === undefined || stream === STANDALONE_STREAM) {
-      // The stream cannot be resumed after that event. The client gets a new stream.
-      const response = await this.#openStandalone(stream ? request : withoutLastEventId(request));
-      return isSseResponse(response) ? this.#streamStandalone(response, bounds) : response;
+    const isStandalone = stream === undefined || stream === STANDALONE_STREAM;
+    if (isStandalone && mayOpenStream(request)) {
+      // A stream that cannot be resumed after that event is a new one.
+      return this.#openStandalone(request.signal, bounds, stream ? (lastEventId ?? '') : '');
     }
+    const { transport } = await this.#wake();
+    // The SDK's transport says what is wrong with it.
+    if (isStandalone) return transport.handleRequest(request);
     const post = this.#events.postOf(stream);
-    let response = await this.#transport.handleRequest(request);
+    let response = await transport.handleRequest(request);
     if (response.status === 409 && post) {
       // Only the client of the open stream knows its event ids, so that stream is dead.
       this.#responses.get(post)?.disconnect();
-      response = await this.#transport.handleRequest(request);
+      response = await transport.handleRequest(request);
     }
     return isSseResponse(response) ? this.#streamResponse(response, post, bounds) : response;
   }
 
   /** Opens the standalone stream. Replaces an open one whose client does not answer a ping. */
-  async #openStandalone(request: Request): Promise<Response> {
-    const { signal } = request;
+  async #openStandalone(signal: AbortSignal, bounds: StreamBounds, lastEventId: string): Promise<Response> {
     const open = this.#standalone;
-    const response = await this.#transport.handleRequest(request);
-    if (response.status !== 409 || !open || (await open.isResponsive()) || signal.aborted) return response;
-    open.replace();
-    return this.#transport.handleRequest(request);
+    if (open) {
+      const isKept = (await open.isResponsive()) || signal.aborted;
+      if (!isKept) open.replace();
+    }
+    if (this.#isClosed) return sessionNotFound();
+    if (this.#standalone) return errorResponse(409, ErrorCode.serverBusy, ONE_STREAM);
+    const standalone = this.#streamStandalone(bounds);
+    for (const [id, json] of this.#events.after(lastEventId)) standalone.sendEvent(json, id);
+    return standalone.response;
   }
 
   /** Streams the response to a POST. */
@@ -169,8 +346,9 @@ export class Connection {
   }
 
   /** Opens the client's standalone stream. Its request does not count as in flight. */
-  #streamStandalone(response: SseResponse, { onAnswered, ...limits }: StreamBounds): Response {
-    const { clock, deadlines, onStandaloneOpen } = this.#options;
+  #streamStandalone({ onAnswered, ...limits }: StreamBounds): StandaloneStream {
+    const { id, clock, deadlines, onStandaloneOpen, keptMs, onUse } = this.#options;
+    const response = new Response(null, { headers: { ...STREAM_HEADERS, 'mcp-session-id': id } });
     let markClosed: ((by: StreamCloser) => void) | undefined = onStandaloneOpen();
     onAnswered?.('server');
     const standalone = new StandaloneStream(response, {
@@ -183,18 +361,25 @@ export class Connection {
       },
       onEnd: (by) => {
         if (this.#standalone === standalone) this.#standalone = undefined;
+        this.#resumableUntilMs = clock.now() + keptMs;
+        onUse(this);
         // The end of the TCP connection is a disconnect, even if the client did not answer the last ping.
         if (by === 'client') markClosed ??= onStandaloneOpen();
         markClosed?.(by);
       },
     });
     this.#standalone = standalone;
-    return standalone.response;
+    return standalone;
   }
 }
 
-function withoutLastEventId(request: Request): Request {
-  const headers = new Headers(request.headers);
-  headers.delete('last-event-id');
-  return new Request(request.url, { headers, signal: request.signal });
+/** Whether the SDK's transport would open a stream for a GET. */
+function mayOpenStream({ headers }: Request): boolean {
+  const version = headers.get('mcp-protocol-version');
+  const isKnown = version === null || SUPPORTED_PROTOCOL_VERSIONS.includes(version);
+  return isKnown && (headers.get('accept') ?? '').includes('text/event-stream');
+}
+
+function clientStateOf(body: unknown): ClientState {
+  return { initialize: JSON.stringify(propertyOf(body, 'params')), logLevel: undefined };
 }

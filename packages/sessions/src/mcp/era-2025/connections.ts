@@ -2,6 +2,7 @@ import { isInitializeRequest } from '@modelcontextprotocol/server';
 import { bytesOfJson, MemoryQuota, type QuotaShare } from '../../limits/memory-quota.js';
 import type { ChangeElsewhere } from '../../session/followed-session.js';
 import type { SessionId, SessionRef } from '../../session/ids.js';
+import { NOTHING_HELD } from '../../session/local-sessions.js';
 import type { InternalEvent } from '../../session/session-events.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
@@ -20,13 +21,15 @@ import {
 import { calledToolOf } from '../request/session-argument.js';
 import type { ServerFactory } from '../server/factory.js';
 import type { SlowCalls } from '../server/slow-calls.js';
-import { ErrorCode, errorResponse } from '../wire/error-response.js';
+import { ErrorCode, errorResponse, sessionNotFound } from '../wire/error-response.js';
 import { messagesOf, methodOf, propertyOf } from '../wire/json-rpc.js';
 import { isPlainAnswer, type PlainAnswer } from '../wire/plain-answer.js';
 import { isSseResponse } from '../wire/sse-stream.js';
-import { Connection, type ConnectionRequest } from './connection.js';
-import type { ConnectionRegistry, ResolvedConnection } from './connection-registry.js';
+import { Connection, type ConnectionOptions, type ConnectionRequest } from './connection.js';
+import type { ConnectionRefs, ConnectionRegistry, ResolvedConnection } from './connection-registry.js';
 import type { EarlyAnswer } from './early-answer.js';
+import { type Hibernated, HibernatedStates } from './hibernated.js';
+import { Hibernation } from './hibernation.js';
 import { isPingResponse } from './standalone-stream.js';
 
 export interface ConnectionsOptions {
@@ -40,6 +43,8 @@ export interface ConnectionsOptions {
   readonly slowCalls: SlowCalls<EarlyAnswer>;
   /** Absent: the SDK dispatches all calls. */
   readonly plainTools: PlainTools | undefined;
+  /** Whether connections that are not used hibernate. */
+  readonly hibernates: boolean;
   /** How long a client can resume a broken stream: the grace of its login after a disconnect. */
   readonly resumableMs: number;
   readonly onError: (error: unknown) => void;
@@ -49,38 +54,31 @@ export interface ConnectionsOptions {
   readonly onOpenElsewhere?: (() => void) | undefined;
 }
 
-/** The text addresses both the client and the user, because clients show it to their users. */
-const SESSION_NOT_FOUND =
-  'Session not found: it has ended, or this server was restarted. For the client: send `initialize` without `Mcp-Session-Id`. For its user: reconnect this server in the client, or restart the client.';
-
-/** For a connection of another process. */
-const SESSION_ELSEWHERE =
-  'Session not found: another server has it, or had it before a restart. For the client: send `initialize` without `Mcp-Session-Id`. For its user: reconnect this server in the client, or restart the client.';
-
 const SESSION_HEADER = 'mcp-session-id';
 /** The maximum length of `initialize`, whose client information is kept as long as the connection. */
 const MAX_INITIALIZE_CHARACTERS = 16 * 1024;
 
-/** A connection of this process, and the session that its requests use. */
-interface OpenConnection {
-  readonly connection: Connection;
-  readonly session: SessionRef;
-  /** Ends the holds of both. */
-  readonly drop: () => void;
-}
-
-/** The connections of 2025 clients. Each is a protocol session, from `initialize` to its end. */
+/**
+ * The connections of 2025 clients. Each is a protocol session, from `initialize` to its end. One that was not used for a
+ * while hibernates: only its state is left.
+ */
 export class Connections {
   readonly #options: ConnectionsOptions;
-  readonly #connections = new Map<SessionRef, OpenConnection>();
+  readonly #connections = new Map<SessionRef, Connection | Hibernated>();
+  /** Those that do not hibernate, by their sessions. */
   readonly #ofSession = new Map<SessionRef, Set<Connection>>();
-  /** The client information of 2025 connections. */
+  /** What ends the holds of a connection and its session, if other nodes may change them. */
+  readonly #drops = new Map<SessionRef, () => void>();
+  readonly #hibernated = new HibernatedStates();
+  readonly #hibernation: Hibernation<Connection>;
+  /** The client information of 2025 connections, where it is longer than each may have. */
   readonly #clientInfo = new Map<SessionRef, QuotaShare>();
   readonly #keptClientInfo = new MemoryQuota(CLIENT_INFO_LIMITS);
   readonly #keptEvents = new MemoryQuota(EVENT_LIMITS);
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
+    this.#hibernation = new Hibernation(options);
   }
 
   /** Follows an event, or a change by another node. Call it for each one. */
@@ -162,7 +160,7 @@ export class Connections {
         throw error;
       });
     const { connection } = started;
-    this.#clientInfo.set(connection, clientInfo);
+    if (bytes > CLIENT_INFO_LIMITS.guaranteedBytes) this.#clientInfo.set(connection, clientInfo);
     const response = await this.#open(incoming, id, started).catch(async (error: unknown) => {
       await this.#discard(connection);
       throw error;
@@ -178,31 +176,65 @@ export class Connections {
     id: SessionId,
     started: ResolvedConnection,
   ): Promise<Response | PlainAnswer> {
-    const connection = this.#make(id, started, this.#keptEvents.open(quotaKeyOf(incoming)));
-    await connection.open();
+    const connection = this.#make(id, refsOf(started), this.#keptEvents.open(quotaKeyOf(incoming)));
     this.#add(started, connection);
+    this.#hold(started);
     const { contexts } = this.#options;
     return contexts.run(contextOf(incoming, started), () =>
       connection.serve(new RequestOfConnection(incoming)),
     );
   }
 
+  /** Goes on with a connection that hibernates. Its server object is made when it is needed. */
+  #unhibernate(
+    id: SessionId,
+    found: ResolvedConnection,
+    incoming: McpRequest,
+    state: Hibernated,
+  ): Connection {
+    const kept = this.#keptEvents.open(quotaKeyOf(incoming));
+    const connection = this.#make(id, refsOf(found), kept, state);
+    this.#hibernated.release(state);
+    this.#add(found, connection);
+    return connection;
+  }
+
   /** Apart from `#open`, because functions of a connection keep all variables around them as long as it exists. */
-  #make(id: SessionId, started: ResolvedConnection, kept: QuotaShare): Connection {
+  #make(id: SessionId, refs: ConnectionRefs, kept: QuotaShare, state?: Hibernated): Connection {
     const { connectionRegistry, servers, contexts, clock, deadlines, resumableMs, slowCalls } = this.#options;
-    const { plainTools } = this.#options;
-    const { server, tools } = servers.makeFor2025({ hasHandles: false, isPerRequest: false });
-    return new Connection(server, id, {
+    const { plainTools, hibernates } = this.#options;
+    const options: ConnectionOptions = {
+      id,
+      session: refs.session.ref,
       clock,
       deadlines,
       slowCalls,
       keptMs: resumableMs,
       kept,
+      isEternal: !hibernates,
       // A handler may run in a copy of the context of its POST.
       currentPost: () => contexts.peek()?.given,
-      direct: plainTools && { plainTools, tools, contexts },
-      onStandaloneOpen: () => connectionRegistry.streamOpened(started),
-    });
+      makeServer: () =>
+        contexts.outside(() => servers.makeFor2025({ hasHandles: false, isPerRequest: false })),
+      direct: plainTools && { plainTools, contexts },
+      present: () => this.#present(refs.connection),
+      onUse: (connection) => this.#hibernation.note(connection),
+      onRest: (state) => this.#rest(refs, state),
+      onStandaloneOpen: () => connectionRegistry.streamOpened(refs),
+    };
+    return new Connection(options, state);
+  }
+
+  #present(ref: SessionRef): Connection | undefined {
+    const present = this.#connections.get(ref);
+    return present instanceof Connection ? present : undefined;
+  }
+
+  #rest({ connection: ref, session }: ConnectionRefs, state: Hibernated): void {
+    const connection = this.#present(ref);
+    if (!connection) return;
+    this.#removeFrom(session.ref, connection);
+    this.#connections.set(ref, this.#hibernated.keep(state));
   }
 
   async #discard(ref: SessionRef): Promise<void> {
@@ -221,10 +253,10 @@ export class Connections {
     if (!found || !open) {
       const onOpenElsewhere = found && this.#options.onOpenElsewhere;
       onOpenElsewhere?.();
-      const message = onOpenElsewhere ? SESSION_ELSEWHERE : SESSION_NOT_FOUND;
-      return errorResponse(404, ErrorCode.sessionNotFound, message);
+      return sessionNotFound(onOpenElsewhere ? 'elsewhere' : 'ended');
     }
-    const { connection } = open;
+    const connection =
+      open instanceof Connection ? open : this.#unhibernate(id as SessionId, found, incoming, open);
     const isPingOnly = !call && messagesOf(body).every(isPing);
     const onAnswered = isPingOnly ? ignore : connectionRegistry.requestBegan(found);
     const request = new RequestOfConnection(incoming, call, onAnswered);
@@ -256,15 +288,27 @@ export class Connections {
     }
   }
 
-  #add({ connection: ref, session }: ResolvedConnection, connection: Connection): void {
-    const { registry } = this.#options;
-    const drops = [...new Set([ref, session.ref])].map((each) => registry.hold(each));
-    const drop = () => {
-      for (const each of drops) each();
-    };
-    this.#connections.set(ref, { connection, session: session.ref, drop });
+  #add({ connection: ref, session }: ConnectionRefs, connection: Connection): void {
+    this.#connections.set(ref, connection);
     const others = this.#ofSession.get(session.ref) ?? new Set();
     this.#ofSession.set(session.ref, others.add(connection));
+  }
+
+  #hold({ connection, session }: ConnectionRefs): void {
+    const { registry } = this.#options;
+    const drops = [...new Set([connection, session.ref])]
+      .map((ref) => registry.hold(ref))
+      .filter((drop) => drop !== NOTHING_HELD);
+    if (drops.length === 0) return;
+    this.#drops.set(connection, () => {
+      for (const drop of drops) drop();
+    });
+  }
+
+  #removeFrom(session: SessionRef, connection: Connection): void {
+    const others = this.#ofSession.get(session);
+    others?.delete(connection);
+    if (others?.size === 0) this.#ofSession.delete(session);
   }
 
   /** Never rejects. */
@@ -273,14 +317,22 @@ export class Connections {
     this.#clientInfo.delete(ref);
     const open = this.#connections.get(ref);
     if (!open) return;
-    const { connection, session, drop } = open;
     this.#connections.delete(ref);
-    drop();
-    const others = this.#ofSession.get(session);
-    others?.delete(connection);
-    if (others?.size === 0) this.#ofSession.delete(session);
-    await connection.close().catch(this.#options.onError);
+    this.#drops.get(ref)?.();
+    this.#drops.delete(ref);
+    if (!(open instanceof Connection)) {
+      this.#hibernated.release(open);
+      return;
+    }
+    this.#hibernation.forget(open);
+    this.#removeFrom(open.session, open);
+    await open.close().catch(this.#options.onError);
   }
+}
+
+/** Without the records, which would be kept as long as the connection. */
+function refsOf({ connection, session: { ref } }: ResolvedConnection): ConnectionRefs {
+  return { connection, session: { ref } };
 }
 
 function ignore(): void {

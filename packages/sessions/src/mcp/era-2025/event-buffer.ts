@@ -31,6 +31,8 @@ export interface EventBufferOptions {
   readonly keptMs: number;
   /** The POST that is being served, as an object that identifies it. */
   readonly currentPost: () => object | undefined;
+  /** The number of events that the connection has had. Default: 0 */
+  readonly numbered?: number | undefined;
 }
 
 /** A POST with calls. */
@@ -61,11 +63,18 @@ export class EventBuffer implements EventStore {
   readonly #posts = new WeakMap<object, PostedCalls>();
   #generation = 0;
   #bytes = 0;
-  #numbered = 0;
+  #numbered: number;
+  #isPaused = false;
   #expiry: Deadline | undefined;
 
   constructor(options: EventBufferOptions) {
     this.#options = options;
+    this.#numbered = options.numbered ?? 0;
+  }
+
+  /** The number of events that the connection has had. */
+  get numbered(): number {
+    return this.#numbered;
   }
 
   /** The number of events that can be replayed. */
@@ -94,6 +103,7 @@ export class EventBuffer implements EventStore {
    * 2025-11-25, clients resume a stream with event ids even after it has brought the response
    */
   storeEvent(stream: StreamId, message: JSONRPCMessage): Promise<EventId> {
+    if (this.#isPaused) return Promise.resolve('');
     const isPriming = !('jsonrpc' in message);
     if (isPriming) this.#openStream(stream);
     else if (!this.#isResumable(stream)) return Promise.resolve('');
@@ -132,6 +142,31 @@ export class EventBuffer implements EventStore {
     for (const { stream, number, text } of missed)
       await send(`${stream}/${number}`, JSON.parse(text) as JSONRPCMessage);
     return last.stream;
+  }
+
+  /** An event of the standalone stream that follows another one, as its id and its JSON. The oldest first. */
+  *after(lastEventId: EventId): Generator<readonly [id: EventId, json: string], void, undefined> {
+    const last = this.#find(lastEventId);
+    if (!last) return;
+    for (const event of this.#events)
+      if (isAfter(event, last)) yield [`${event.stream}/${event.number}`, event.text];
+  }
+
+  /** Stores nothing and numbers nothing while `run` runs: what is sent meanwhile reaches no client. */
+  async pausedWhile(run: () => Promise<void>): Promise<void> {
+    this.#isPaused = true;
+    try {
+      await run();
+    } finally {
+      this.#isPaused = false;
+    }
+  }
+
+  /** Drops the events of `initialize`, whose client has seen no event ids. */
+  restart(): void {
+    if (this.#isPaused) return;
+    this.clear();
+    this.#numbered = 0;
   }
 
   /** Drops every event, and stores none of calls in flight: they belong to the user who has signed out. */

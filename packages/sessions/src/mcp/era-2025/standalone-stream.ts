@@ -1,6 +1,6 @@
 import type { Deadline } from '../../time/deadlines.js';
 import { methodOf, propertyOf } from '../wire/json-rpc.js';
-import { type SseResponse, SseStream, type SseStreamOptions } from '../wire/sse-stream.js';
+import { SseStream, type SseStreamOptions } from '../wire/sse-stream.js';
 
 /** The interval of pings. After an unanswered ping, the client does not count as present: within a minute. */
 const PING_INTERVAL_MS = 25_000;
@@ -37,7 +37,8 @@ export class StandaloneStream {
   #probe: Probe | undefined;
   #deadline: Deadline;
 
-  constructor(response: SseResponse, options: StandaloneStreamOptions) {
+  /** @param response its status and headers */
+  constructor(response: Response, options: StandaloneStreamOptions) {
     this.#options = options;
     this.#deadline = this.#after(PING_INTERVAL_MS, () => this.#tick());
     this.#stream = new SseStream(response, {
@@ -54,6 +55,16 @@ export class StandaloneStream {
 
   get response(): Response {
     return this.#stream.response;
+  }
+
+  /** Sends a JSON-RPC message. @param id the event id; `''`: none */
+  sendEvent(json: string, id: string): void {
+    this.#stream.sendEvent(json, id);
+  }
+
+  /** Ends the stream as the server, so that its client may open another one. */
+  end(): void {
+    this.#stream.end();
   }
 
   /** Processes the response to a ping. */

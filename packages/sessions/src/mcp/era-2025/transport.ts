@@ -5,6 +5,7 @@ import {
   isJSONRPCNotification,
   isJSONRPCRequest,
   isJSONRPCResultResponse,
+  type JSONRPCErrorResponse,
   type JSONRPCMessage,
   type JSONRPCRequest,
   type JSONRPCResultResponse,
@@ -20,10 +21,13 @@ import { messagesOf, methodOf, propertyOf, requestIdsOf } from '../wire/json-rpc
 import { ACCEPTED, isPlainAnswer, type PlainAnswer } from '../wire/plain-answer.js';
 import { EarlyAnswer } from './early-answer.js';
 import type { EventBuffer } from './event-buffer.js';
+import type { ClientState } from './hibernated.js';
 
 /** How long a client waits before it resumes a stream (SSE `retry`). */
 const RETRY_MS = 1000;
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
+/** The headers of what the client has said before. */
+const REPLAY_HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
 /** The error of calls whose connection ends, for example by eviction. */
 const ENDED = {
   code: ErrorCode.connectionClosed,
@@ -67,6 +71,8 @@ export interface HandedOver {
 interface RequestInFlight {
   /** The POST that has brought it, as an object that identifies it. */
   readonly post: object | undefined;
+  /** The level that a `logging/setLevel` sets. */
+  logLevel?: unknown;
   readonly handedOver?: HandedOver | undefined;
   /** Present if the request may be answered with JSON. */
   early?: EarlyAnswer;
@@ -80,17 +86,30 @@ export interface ConnectionTransportOptions {
   readonly events: EventBuffer;
   readonly currentPost: () => object | undefined;
   readonly slowCalls: SlowCalls<EarlyAnswer>;
+  readonly standalone: StandaloneChannel;
+}
+
+/** The standalone stream of the client, as the server object uses it. */
+interface StandaloneChannel {
+  /** Sends a message that belongs to no request of the client. */
+  send(message: JSONRPCMessage): Promise<void>;
+  /** Ends the stream, so that its client opens another one. */
+  end(): void;
 }
 
 /**
  * The SDK's transport, with checks of request ids, and with early answers. Without the checks, the SDK would take a
  * second request with the same id for the first and leave the first without a response, and it would keep a cancelled
  * request open. A request that may be answered early goes straight to the server object. If it turns out to need a
- * stream, the SDK's transport opens one for it, and what it delivers then is dropped.
+ * stream, the SDK's transport opens one for it, and what it delivers then is dropped. The standalone stream is not one of
+ * the SDK's: it outlives the server object of a connection that hibernates.
  */
 export class ConnectionTransport extends WebStandardStreamableHTTPServerTransport {
   readonly #options: ConnectionTransportOptions;
   readonly #inFlight = new Map<unknown, RequestInFlight>();
+  /** The ids of requests to the client that it has not answered. */
+  readonly #asked = new Set<unknown>();
+  #logLevel: unknown;
   #versions: readonly string[] = [];
   #resolveChallenge: Resolver = () => undefined;
   #deliver: NonNullable<WebStandardStreamableHTTPServerTransport['onmessage']> = () => undefined;
@@ -105,7 +124,11 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
   /** The SDK calls it when the server object takes messages. */
   override async start(): Promise<void> {
     await super.start();
-    this.#deliver = this.onmessage ?? this.#deliver;
+    const deliver = this.onmessage;
+    this.#deliver = (message, extra) => {
+      if (isAnswer(message)) this.#asked.delete(message.id);
+      deliver?.(message, extra);
+    };
     this.onmessage = (message, extra) => {
       const method = methodOf(message);
       // The requests to the client have ids of their own, which its answers repeat.
@@ -126,6 +149,37 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
     super.setScopeChallengeResolver((context) =>
       this.#inFlight.get(context.request.id)?.early ? undefined : resolve(context),
     );
+  }
+
+  /** Whether no request is in flight, of the client or to it. */
+  get isIdle(): boolean {
+    return this.#inFlight.size === 0 && this.#asked.size === 0 && !this.#isClosed;
+  }
+
+  /** The level of log messages that the client has set. `undefined`: none */
+  get logLevel(): unknown {
+    return this.#logLevel;
+  }
+
+  /**
+   * Tells the server object what the client of a connection that hibernated has said before.
+   * @throws Error if the server object refuses it
+   */
+  async replay({ initialize, logLevel }: ClientState): Promise<void> {
+    await this.#options.events.pausedWhile(async () => {
+      await this.#say('initialize', JSON.parse(initialize));
+      if (logLevel !== undefined) await this.#say('logging/setLevel', { level: logLevel });
+    });
+  }
+
+  async #say(method: string, params: unknown): Promise<void> {
+    const headers = new Headers({ ...REPLAY_HEADERS, 'mcp-session-id': this.#options.id });
+    const request = new Request('http://localhost/', { method: 'POST', headers });
+    const body = { jsonrpc: '2.0', id: `replayed ${method}`, method, params };
+    const answer = await this.serve({ incoming: { request, headers, authInfo: undefined }, body });
+    if (isPlainAnswer(answer)) return;
+    await answer.body?.cancel();
+    if (!answer.ok) throw new Error(`A hibernating connection has not woken: ${method} was refused.`);
   }
 
   /** Takes an id for a call that the SDK does not serve. @returns whether it is free, and the connection has room */
@@ -161,6 +215,7 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
     // A call that is handed over began when it was reserved: a sign-out may have come since.
     if (post && !handedOver) this.#options.events.begin(post, ids.length);
     for (const id of ids) this.#inFlight.set(id, { post, handedOver });
+    for (const message of messagesOf(body)) this.#noteLogLevel(message);
     const response = await this.#respond(posted).catch((error: unknown) => {
       for (const id of ids) this.release(id);
       throw error;
@@ -174,12 +229,16 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
     const relatedRequestId = options?.relatedRequestId;
     // A tool may send notifications after its client has cancelled the call, or its user has signed out.
     if (isJSONRPCNotification(message) && this.#isLate(relatedRequestId)) return;
-    if (!isJSONRPCResultResponse(message) && !isJSONRPCErrorResponse(message)) {
+    if (!isAnswer(message)) {
+      this.#noteAsked(message);
       await this.#inFlight.get(relatedRequestId)?.early?.stream();
-      await super.send(message, relatedRequestId === undefined ? {} : { relatedRequestId });
+      await (relatedRequestId === undefined
+        ? this.#options.standalone.send(message)
+        : super.send(message, { relatedRequestId }));
       return;
     }
-    const early = this.#inFlight.get(message.id)?.early;
+    const { early, logLevel } = this.#inFlight.get(message.id) ?? {};
+    if (logLevel !== undefined && isJSONRPCResultResponse(message)) this.#logLevel = logLevel;
     // It throws if the answer cannot be sent, and the error that replaces it is the answer.
     if (early?.answer(JSON.stringify(message))) {
       this.release(message.id);
@@ -201,6 +260,24 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
       await this.send({ jsonrpc: '2.0', id: id as RequestId, error: ENDED }).catch(ignore);
     }
     await super.close();
+    this.#options.standalone.end();
+  }
+
+  override closeStandaloneSSEStream(): void {
+    this.#options.standalone.end();
+  }
+
+  #noteLogLevel(message: unknown): void {
+    if (methodOf(message) !== 'logging/setLevel') return;
+    const request = this.#inFlight.get(propertyOf(message, 'id'));
+    if (request) request.logLevel = propertyOf(propertyOf(message, 'params'), 'level');
+  }
+
+  /** Until the client answers a request, the server object is needed for the answer. */
+  #noteAsked(message: JSONRPCMessage): void {
+    if (isJSONRPCRequest(message)) this.#asked.add(message.id);
+    else if (methodOf(message) === 'notifications/cancelled')
+      for (const id of cancelledIdsOf(message)) this.#asked.delete(id);
   }
 
   async #respond(posted: Posted): Promise<Response | PlainAnswer> {
@@ -248,8 +325,7 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
 
   /** Delivers a message that is no request. @returns whether it was delivered; if not, the SDK's transport looks at it */
   #needsNoAnswer({ incoming, body }: Posted): boolean {
-    const isMessage =
-      isJSONRPCNotification(body) || isJSONRPCResultResponse(body) || isJSONRPCErrorResponse(body);
+    const isMessage = isJSONRPCNotification(body) || isAnswer(body);
     if (!isMessage || !this.#isPlain(incoming)) return false;
     this.#deliver(body, {});
     return true;
@@ -272,7 +348,7 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
     this.closeSSEStream(answer.id);
     await super.send(answer);
     // It was kept for a client that resumes the stream.
-    this.#options.events.clear();
+    this.#options.events.restart();
     return { json, sessionId: this.#options.id };
   }
 
@@ -321,6 +397,10 @@ export function cancelledIdsOf(body: unknown): unknown[] {
 
 function headersOf({ headers, request }: Post): NonNullable<Post['headers']> {
   return headers ?? request.headers;
+}
+
+function isAnswer(message: unknown): message is JSONRPCResultResponse | JSONRPCErrorResponse {
+  return isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message);
 }
 
 /** Whether the headers are as the SDK's transport requires them. */

@@ -117,8 +117,8 @@ export class RequestContexts implements ToolContext {
   }
 
   /** Runs a function outside of any request. */
-  outside(run: () => void): void {
-    this.#storage.exit(run);
+  outside<T>(run: () => T): T {
+    return this.#storage.exit(run);
   }
 
   /**

@@ -19,6 +19,7 @@ import { type LogoutToolOptions, registerLogoutTool } from '../tools/logout.js';
 import { registerSessionStatusTool, type SessionStatusToolOptions } from '../tools/session-status.js';
 import { ParkedCalls, type ParkedCallsOptions } from './parked-calls.js';
 import type { RunningCalls } from './running-calls.js';
+import { AuthorState } from './sdk-adapter/author-state.js';
 import { type OwnTools, ownToolsOf } from './sdk-adapter/own-tools.js';
 import { guardServer, type ServerGuardOptions } from './sdk-adapter/server-guard.js';
 import { ServerTemplate, type TemplateTool } from './sdk-adapter/server-template.js';
@@ -92,6 +93,13 @@ interface Created {
   readonly server: McpServer;
   /** Its tools by their names, as their authors have registered them. */
   readonly tools: ReadonlyMap<string, TemplateTool>;
+}
+
+interface ServerFor2025 {
+  readonly server: McpServer;
+  readonly tools: OwnTools;
+  /** Whether another one can take its place, because nothing is known of it that `tools` would not do again. */
+  readonly isReplaceable: () => boolean;
 }
 
 /** The environment that a server object is made for. */
@@ -178,21 +186,35 @@ export class ServerFactory {
   }
 
   /** Makes a server object for a 2025 connection, and shows its tools. */
-  makeFor2025(environment: Omit<ServerEnvironment, 'era'>): { server: McpServer; tools: OwnTools } {
+  makeFor2025(environment: Omit<ServerEnvironment, 'era'>): ServerFor2025 {
     let isAuthors = false;
-    const { server, tools } = this.#create({ ...environment, era: '2025' }, (registration) => {
-      if (isAuthors) assertServable(registration);
-    });
+    const authorState = new AuthorState();
+    const { server, tools } = this.#create(
+      { ...environment, era: '2025' },
+      {
+        check: (registration) => {
+          if (isAuthors) assertServable(registration);
+        },
+        onConfigure: () => authorState.changed(),
+      },
+    );
     isAuthors = true;
     const own = ownToolsOf(server, tools);
+    authorState.follow(server);
     this.#runTools(server);
-    return { server, tools: own };
+    authorState.begin();
+    const { subscriptions } = this.#options;
+    return {
+      server,
+      tools: own,
+      isReplaceable: () => !authorState.exists && !subscriptions.has(server),
+    };
   }
 
-  /** @param check checks registrations; `template`: the server object is never connected, so its tools need no guard */
+  /** @param follow follows registrations; `template`: the server object is never connected, so its tools need no guard */
   #create(
     { hasHandles, isPerRequest, openBrowser }: ServerEnvironment,
-    check?: 'template' | ToolGuardOptions['check'],
+    follow: 'template' | Pick<ToolGuardOptions, 'check' | 'onConfigure'> = {},
   ): Created {
     const { contexts, authorStates, onError } = this.#options;
     const { instructions, capabilities } = this.#options.info;
@@ -218,9 +240,17 @@ export class ServerFactory {
     const parked = new ParkedCalls(server, login);
     const { signOutSignal } = guard;
     const tools: Created['tools'] =
-      check === 'template'
+      follow === 'template'
         ? new Map()
-        : guardTools(server, { hasHandles, contexts, parked, signOutSignal, authorStates, onError, check });
+        : guardTools(server, {
+            hasHandles,
+            contexts,
+            parked,
+            signOutSignal,
+            authorStates,
+            onError,
+            ...follow,
+          });
     registerLoginTool(server, login);
     registerSessionStatusTool(server, this.#options);
     registerLogoutTool(server, this.#options);

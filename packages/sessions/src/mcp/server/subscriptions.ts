@@ -37,6 +37,8 @@ type Subscribers = Map<McpServer, Subscribed>;
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
   readonly #subscribers = new Map<SessionRef, Subscribers>();
+  /** The sessions of the connection of a server object: a caller's session may end and start again. */
+  readonly #sessionsOf = new WeakMap<McpServer, Set<SessionRef>>();
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
@@ -60,10 +62,17 @@ export class Subscriptions {
     return this.#subscribers.size;
   }
 
+  /** Whether the client of a server object has subscriptions. */
+  has(server: McpServer): boolean {
+    for (const ref of this.#sessionsOf.get(server) ?? [])
+      if (this.#subscribers.get(ref)?.has(server)) return true;
+    return false;
+  }
+
   /** Handles subscriptions on the server object of a connection. Handlers of the author run, too. */
   serve(server: McpServer): void {
-    /** The sessions of the connection: a caller's session may end and start again. */
     const refs = new Set<SessionRef>();
+    this.#sessionsOf.set(server, refs);
     handleSubscriptions(server, {
       isAuthors: (uri) => uri !== STATUS_URI,
       onRequest: (method, uri) => {

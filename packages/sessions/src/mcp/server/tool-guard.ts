@@ -44,6 +44,8 @@ export interface ToolGuardOptions {
   readonly onError: (error: unknown) => void;
   /** Called for each registration and update. @throws SessionError `configuration` if it cannot be served */
   readonly check?: ((registration: Registration) => void) | undefined;
+  /** Called before each registration and each update. */
+  readonly onConfigure?: (() => void) | undefined;
 }
 
 /**
@@ -89,9 +91,10 @@ function reserved(what: string, own: string): SessionError {
  */
 export function guardTools(server: McpServer, options: ToolGuardOptions): ReadonlyMap<string, TemplateTool> {
   const tools = new Map<string, TemplateTool>();
-  const { check } = options;
+  const { check, onConfigure } = options;
   followRegistrations(server, {
     ...(check && { check }),
+    ...(onConfigure && { onConfigure }),
     guard: (registration) => (registration.kind === 'tool' ? guarded(registration, options) : registration),
     onChange: (registered, next, previous) => {
       if (!('executor' in registered) || OWN_TOOLS.has(next?.name ?? '')) return;

@@ -74,6 +74,19 @@ function isTransient(error: unknown): error is SessionError {
   return error instanceof SessionError && TRANSIENT_STATUS.has(error.code);
 }
 
+const RECONNECT =
+  'For the client: send `initialize` without `Mcp-Session-Id`. For its user: reconnect this server in the client, or restart the client.';
+/** The texts address both the client and the user, because clients show them to their users. */
+const SESSION_NOT_FOUND = {
+  ended: `Session not found: it has ended, or this server was restarted. ${RECONNECT}`,
+  elsewhere: `Session not found: another server has it, or had it before a restart. ${RECONNECT}`,
+};
+
+/** The response to a request on a connection that does not exist, does not any more, or belongs to another process. */
+export function sessionNotFound(why: keyof typeof SESSION_NOT_FOUND = 'ended'): Response {
+  return errorResponse(404, ErrorCode.sessionNotFound, SESSION_NOT_FOUND[why]);
+}
+
 const SERVER_CLOSING: JsonRpcError = {
   code: ErrorCode.serverBusy,
   message: 'This server is closing. Try again in 10 seconds.',

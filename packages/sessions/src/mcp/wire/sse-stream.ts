@@ -45,8 +45,8 @@ export interface SseStreamOptions {
 }
 
 /**
- * A stream of server-sent events to one client. It forwards the SDK's stream, takes further messages, reports which
- * side ended it, and disconnects a client that does not read.
+ * A stream of server-sent events to one client. It forwards the SDK's stream, if there is one, takes further messages,
+ * reports which side ended it, and disconnects a client that does not read.
  */
 export class SseStream {
   /** The response to send in place of the SDK's. */
@@ -54,7 +54,7 @@ export class SseStream {
   /** Resolves when the first event has been queued, or the stream has ended without one. */
   readonly started: Promise<void>;
   readonly #options: SseStreamOptions;
-  readonly #source: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #source: ReadableStreamDefaultReader<Uint8Array> | undefined;
   readonly #encoder = new TextEncoder();
   #sink: ReadableStreamDefaultController<Uint8Array> | undefined;
   /** The unread chunks; the oldest first. */
@@ -68,14 +68,14 @@ export class SseStream {
   #readTimeout: Deadline | undefined;
   readonly #expiry: Deadline | undefined;
 
-  /** @param response the response of the SDK */
-  constructor(response: SseResponse, options: SseStreamOptions) {
+  /** @param response the response of the SDK; without a body, only messages of `send` are streamed */
+  constructor(response: Response, options: SseStreamOptions) {
     this.#options = options;
     this.#count = options.countUnread?.(
       () => this.#unreadBytes,
       () => this.disconnect(),
     );
-    this.#source = response.body.getReader();
+    this.#source = response.body?.getReader();
     const body = new ReadableStream<Uint8Array>(
       {
         start: (sink) => {
@@ -100,7 +100,15 @@ export class SseStream {
 
   /** Adds a JSON-RPC message. */
   send(message: unknown): void {
-    this.#write(this.#encoder.encode(`event: message\ndata: ${JSON.stringify(message)}\n\n`));
+    this.sendEvent(JSON.stringify(message));
+  }
+
+  /**
+   * Adds a JSON-RPC message that is JSON already.
+   * @param id the event id, from which the client can resume. Default: none
+   */
+  sendEvent(json: string, id = ''): void {
+    this.#write(this.#encoder.encode(`event: message\n${id && `id: ${id}\n`}data: ${json}\n\n`));
   }
 
   /** Ends the stream after the messages that have been written. */
@@ -127,8 +135,10 @@ export class SseStream {
   }
 
   async #forward(started: () => void): Promise<void> {
+    const source = this.#source;
+    if (!source) return started();
     try {
-      for (let next = await this.#source.read(); !next.done; next = await this.#source.read()) {
+      for (let next = await source.read(); !next.done; next = await source.read()) {
         this.#write(next.value);
         started();
       }
@@ -192,7 +202,7 @@ export class SseStream {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#expiry?.cancel();
-    this.#source.cancel().catch(() => undefined);
+    this.#source?.cancel().catch(() => undefined);
     this.#options.onEnd?.(by);
   }
 

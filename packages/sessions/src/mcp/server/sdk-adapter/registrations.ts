@@ -34,6 +34,8 @@ export interface RegistrationHooks {
   readonly check?: (registration: Registration) => void;
   /** What the SDK gets in place of the registration. */
   readonly guard?: (registration: Registration) => Registration;
+  /** Called before each registration and each update, also of what needs no check. */
+  readonly onConfigure?: () => void;
   /** Called afterwards. `next` is `undefined` when it was removed, `previous` when it is new. */
   readonly onChange?: (
     registered: Registered,
@@ -55,6 +57,7 @@ const CHECKED = ['name', 'uri', 'template', 'paramsSchema', 'outputSchema', 'arg
 export function followRegistrations(server: McpServer, hooks: RegistrationHooks): void {
   const taken = new Set<string>();
   const follow = (registration: Registration, register: (guarded: Registration) => unknown): Registered => {
+    hooks.onConfigure?.();
     assertComplete(registration);
     hooks.check?.(registration);
     assertFree(registration, taken);
@@ -106,6 +109,7 @@ function followUpdates({ registered, registration, taken }: Followed, hooks: Reg
   };
   // `enable`, `disable` and `remove` of the SDK call `update`, too.
   replaceMethod(registered, 'update', (update) => (given) => {
+    hooks.onConfigure?.();
     const changes = given as Changes;
     const previous = current;
     if (changes[removal] === null) {

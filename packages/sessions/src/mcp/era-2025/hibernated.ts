@@ -1,0 +1,52 @@
+/** What the client of a connection has said that its server object has to know. */
+export interface ClientState {
+  /** The parameters of `initialize`, as JSON. */
+  readonly initialize: string;
+  /** The level of `logging/setLevel`. `undefined`: none */
+  readonly logLevel: unknown;
+}
+
+/**
+ * What a connection is while it hibernates: data only. A server object, made by `tools` and told what the client has
+ * said, goes on with it.
+ */
+export interface Hibernated extends ClientState {
+  /** The number of events that the connection has had: their ids are not given again. */
+  readonly numbered: number;
+}
+
+interface Kept extends Hibernated {
+  uses: number;
+}
+
+/**
+ * The states of connections that hibernate. Equal ones are kept once: the same program sends the same `initialize` for
+ * all of its users.
+ */
+export class HibernatedStates {
+  readonly #kept = new Map<string, Kept>();
+
+  /** The number of different states. */
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  /** Keeps a state until it is released. @returns the one object of all equal states */
+  keep(state: Hibernated): Hibernated {
+    const key = keyOf(state);
+    const kept = this.#kept.get(key) ?? { ...state, uses: 0 };
+    kept.uses++;
+    this.#kept.set(key, kept);
+    return kept;
+  }
+
+  release(state: Hibernated): void {
+    const key = keyOf(state);
+    const kept = this.#kept.get(key);
+    if (kept && --kept.uses === 0) this.#kept.delete(key);
+  }
+}
+
+function keyOf({ initialize, logLevel, numbered }: Hibernated): string {
+  return `${numbered} ${JSON.stringify(logLevel ?? null)} ${initialize}`;
+}

@@ -1,0 +1,47 @@
+import type { McpServer } from '@modelcontextprotocol/server';
+import { replaceMethod } from './server-methods.js';
+
+const CONFIGURING = [
+  'setRequestHandler',
+  'removeRequestHandler',
+  'setNotificationHandler',
+  'removeNotificationHandler',
+] as const;
+/** Callbacks that run once for each client. */
+const CALLBACKS = ['oninitialized', 'onclose'] as const;
+
+/**
+ * What the author keeps in the server object of one client: changes since `tools` has run, and callbacks for the
+ * beginning and the end of its connection. Another server object would not have them.
+ */
+export class AuthorState {
+  #mcp: McpServer | undefined;
+  #hasBegun = false;
+  #hasChanged = false;
+
+  /** Follows the handlers of a server object. */
+  follow(mcp: McpServer): void {
+    this.#mcp = mcp;
+    for (const name of CONFIGURING) {
+      replaceMethod(mcp.server, name, (configure) => (...given) => {
+        this.changed();
+        return configure(...given);
+      });
+    }
+  }
+
+  /** Whether there is any. */
+  get exists(): boolean {
+    return this.#hasChanged || CALLBACKS.some((name) => this.#mcp?.server[name] !== undefined);
+  }
+
+  /** Notes that `tools` has run. */
+  begin(): void {
+    this.#hasBegun = true;
+  }
+
+  /** Notes a change. */
+  changed(): void {
+    this.#hasChanged ||= this.#hasBegun;
+  }
+}
