@@ -23,7 +23,7 @@ describe('the pages of all sessions', () => {
       setImmediate(() => turns++);
     }
     expect(seen).toEqual(refs);
-    expect(pages).toBe(Math.ceil(SESSIONS / 256));
+    expect(pages).toBe(Math.ceil(SESSIONS / 64));
   });
 
   it('are one empty page without a session', async () => {

@@ -14,7 +14,7 @@ import type { Slab } from './slab.js';
 const MAX_RECENT = 64;
 
 /** The rows of one page of references. All of them may be signed out before the event loop continues. */
-const PAGE_ROWS = 256;
+const PAGE_ROWS = 64;
 
 const KINDS: readonly SessionKind[] = [
   'connection',
