@@ -137,7 +137,7 @@ export class Connection implements Restable<Connection> {
       case 'POST':
         return this.#post(incoming);
       default:
-        return this.#delete(request, body);
+        return this.#delete(request);
     }
   }
 
@@ -236,11 +236,11 @@ export class Connection implements Restable<Connection> {
     this.#standalone?.sendEvent(JSON.stringify(message), eventId);
   }
 
-  async #delete(request: Request, body: unknown): Promise<Response> {
+  async #delete(request: Request): Promise<Response> {
     this.#options.onUse(this);
     const { direct, transport } = await this.#wake();
     await direct?.handOverAll();
-    return transport.handleRequest(request, body === undefined ? {} : { parsedBody: body });
+    return transport.handleRequest(request);
   }
 
   #post(incoming: ConnectionRequest): Promise<Response | PlainAnswer> {
@@ -266,7 +266,7 @@ export class Connection implements Restable<Connection> {
       this.#postToSdk(incoming, { rest, direct, transport, handedOver });
     if (this.#client) return call && direct ? direct.serve(call, incoming, toSdk) : toSdk();
     return toSdk().then((answer) => {
-      if (transport.sessionId !== undefined) this.#client ??= clientStateOf(body);
+      if (transport.isInitialized) this.#client ??= clientStateOf(body);
       return answer;
     });
   }

@@ -1,19 +1,18 @@
 import {
   type AuthInfo,
-  isInitializeRequest,
   isJSONRPCErrorResponse,
   isJSONRPCNotification,
   isJSONRPCRequest,
   isJSONRPCResultResponse,
-  type JSONRPCErrorResponse,
   type JSONRPCMessage,
   type JSONRPCRequest,
-  type JSONRPCResultResponse,
   type RequestId,
+  type Transport,
   type TransportSendOptions,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import type { SessionId } from '../../session/ids.js';
+import { andThen, isThenable, type MaybePromise } from '../../time/promises.js';
 import { FIRST_RESUMABLE_REVISION } from '../plain-tools/plain-call.js';
 import type { SlowCalls } from '../server/slow-calls.js';
 import { ErrorCode, errorResponse, MAX_REQUESTS_IN_FLIGHT, tooManyInFlight } from '../wire/error-response.js';
@@ -26,8 +25,6 @@ import type { ClientState } from './hibernated.js';
 /** How long a client waits before it resumes a stream (SSE `retry`). */
 const RETRY_MS = 1000;
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
-/** The headers of what the client has said before. */
-const REPLAY_HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
 /** The error of calls whose connection ends, for example by eviction. */
 const ENDED = {
   code: ErrorCode.connectionClosed,
@@ -37,7 +34,9 @@ const ENDED = {
 /** Completes a cancelled request in the SDK. The client does not receive it. */
 const CANCELLED = { code: -32_800, message: 'The request was cancelled.' };
 
-type Resolver = Parameters<WebStandardStreamableHTTPServerTransport['setScopeChallengeResolver']>[0];
+type Streams = WebStandardStreamableHTTPServerTransport;
+type Resolver = Parameters<Streams['setScopeChallengeResolver']>[0];
+type Deliver = NonNullable<Transport['onmessage']>;
 
 /** A POST. */
 export interface Post {
@@ -76,6 +75,8 @@ interface RequestInFlight {
   readonly handedOver?: HandedOver | undefined;
   /** Present if the request may be answered with JSON. */
   early?: EarlyAnswer;
+  /** Takes the answer, if the client has got one before. It gets nothing more. */
+  readonly onReplayed?: ((answer: JSONRPCMessage) => void) | undefined;
 }
 
 /** A call that is not served by the SDK. */
@@ -98,57 +99,53 @@ interface StandaloneChannel {
 }
 
 /**
- * The SDK's transport, with checks of request ids, and with early answers. Without the checks, the SDK would take a
- * second request with the same id for the first and leave the first without a response, and it would keep a cancelled
- * request open. A request that may be answered early goes straight to the server object. If it turns out to need a
- * stream, the SDK's transport opens one for it, and what it delivers then is dropped. The standalone stream is not one of
- * the SDK's: it outlives the server object of a connection that hibernates.
+ * Carries the messages between a server object and its client. A request goes straight to the server object, and its
+ * answer, if it is the first message, goes straight to the client. The SDK's HTTP transport, which opens a stream for
+ * each request, is made when the first request needs a stream, or an error that the SDK words: it gets the POST then, and
+ * what it delivers is dropped. The standalone stream is not one of the SDK's: it outlives the server object of a
+ * connection that hibernates.
+ *
+ * The ids of requests are checked here. The SDK would take a second request with the same id for the first and leave the
+ * first without a response, and it would keep a cancelled request open.
  */
-export class ConnectionTransport extends WebStandardStreamableHTTPServerTransport {
+export class ConnectionTransport implements Transport {
+  onclose?: Transport['onclose'];
+  onerror?: Transport['onerror'];
+  onmessage?: Transport['onmessage'];
+  readonly sessionId: SessionId;
   readonly #options: ConnectionTransportOptions;
   readonly #inFlight = new Map<unknown, RequestInFlight>();
   /** The ids of requests to the client that it has not answered. */
   readonly #asked = new Set<unknown>();
   #logLevel: unknown;
-  #versions: readonly string[] = [];
+  #versions: string[] = [];
   #resolveChallenge: Resolver = () => undefined;
-  #deliver: NonNullable<WebStandardStreamableHTTPServerTransport['onmessage']> = () => undefined;
+  #opening: Promise<Streams> | undefined;
+  #streams: Streams | undefined;
+  #isInitialized = false;
   #isClosed = false;
 
   constructor(options: ConnectionTransportOptions) {
-    const { id, events } = options;
-    super({ sessionIdGenerator: () => id, eventStore: events, retryInterval: RETRY_MS });
+    this.sessionId = options.id;
     this.#options = options;
   }
 
   /** The SDK calls it when the server object takes messages. */
-  override async start(): Promise<void> {
-    await super.start();
-    const deliver = this.onmessage;
-    this.#deliver = (message, extra) => {
-      if (isAnswer(message)) this.#asked.delete(message.id);
-      deliver?.(message, extra);
-    };
-    this.onmessage = (message, extra) => {
-      const method = methodOf(message);
-      // The requests to the client have ids of their own, which its answers repeat.
-      const isDelivered =
-        method !== undefined && this.#inFlight.get(propertyOf(message, 'id'))?.early !== undefined;
-      if (!isDelivered || method === 'initialize') this.#deliver(message, extra);
-    };
+  start(): Promise<void> {
+    return Promise.resolve();
   }
 
-  override setSupportedProtocolVersions(versions: string[]): void {
+  setSupportedProtocolVersions(versions: string[]): void {
     this.#versions = versions;
-    super.setSupportedProtocolVersions(versions);
   }
 
-  override setScopeChallengeResolver(resolve: Resolver): void {
+  setScopeChallengeResolver(resolve: Resolver): void {
     this.#resolveChallenge = resolve;
-    // A request that is delivered already has passed.
-    super.setScopeChallengeResolver((context) =>
-      this.#inFlight.get(context.request.id)?.early ? undefined : resolve(context),
-    );
+  }
+
+  /** Whether the server object has had the `initialize` of the client. */
+  get isInitialized(): boolean {
+    return this.#isInitialized;
   }
 
   /** Whether no request is in flight, of the client or to it. */
@@ -167,19 +164,21 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
    */
   async replay({ initialize, logLevel }: ClientState): Promise<void> {
     await this.#options.events.pausedWhile(async () => {
-      await this.#say('initialize', JSON.parse(initialize));
+      // It was accepted as the parameters of a request.
+      await this.#say('initialize', JSON.parse(initialize) as Record<string, unknown>);
       if (logLevel !== undefined) await this.#say('logging/setLevel', { level: logLevel });
     });
   }
 
-  async #say(method: string, params: unknown): Promise<void> {
-    const headers = new Headers({ ...REPLAY_HEADERS, 'mcp-session-id': this.#options.id });
-    const request = new Request('http://localhost/', { method: 'POST', headers });
-    const body = { jsonrpc: '2.0', id: `replayed ${method}`, method, params };
-    const answer = await this.serve({ incoming: { request, headers, authInfo: undefined }, body });
-    if (isPlainAnswer(answer)) return;
-    await answer.body?.cancel();
-    if (!answer.ok) throw new Error(`A hibernating connection has not woken: ${method} was refused.`);
+  async #say(method: string, params: Record<string, unknown>): Promise<void> {
+    const id = `replayed ${method}`;
+    const message: JSONRPCRequest = { jsonrpc: '2.0', id, method, params };
+    const answer = await new Promise<JSONRPCMessage>((resolve) => {
+      this.#inFlight.set(id, { post: undefined, onReplayed: resolve });
+      this.#noteLogLevel(message);
+      this.#deliver(message, {});
+    });
+    if ('error' in answer) throw new Error(`A hibernating connection has not woken: ${method} was refused.`);
   }
 
   /** Takes an id for a call that the SDK does not serve. @returns whether it is free, and the connection has room */
@@ -225,47 +224,100 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
     return response;
   }
 
-  override async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
-    const relatedRequestId = options?.relatedRequestId;
-    // A tool may send notifications after its client has cancelled the call, or its user has signed out.
-    if (isJSONRPCNotification(message) && this.#isLate(relatedRequestId)) return;
-    if (!isAnswer(message)) {
-      this.#noteAsked(message);
-      await this.#inFlight.get(relatedRequestId)?.early?.stream();
-      await (relatedRequestId === undefined
-        ? this.#options.standalone.send(message)
-        : super.send(message, { relatedRequestId }));
-      return;
+  /** Serves a request that is no POST. */
+  async handleRequest(request: Request): Promise<Response> {
+    const version = request.headers.get('mcp-protocol-version');
+    if (request.method === 'DELETE' && !this.#isClosed && this.#isSupported(version)) {
+      await this.close();
+      return new Response(null);
     }
-    const { early, logLevel } = this.#inFlight.get(message.id) ?? {};
-    if (logLevel !== undefined && isJSONRPCResultResponse(message)) this.#logLevel = logLevel;
+    return (await this.#openStreams()).handleRequest(request);
+  }
+
+  async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
+    const relatedRequestId = options?.relatedRequestId;
+    if (!isAnswer(message)) return this.#sendOn(message, relatedRequestId);
+    const { early, logLevel, onReplayed } = this.#inFlight.get(message.id) ?? {};
+    if (logLevel !== undefined && 'result' in message) this.#logLevel = logLevel;
     // It throws if the answer cannot be sent, and the error that replaces it is the answer.
-    if (early?.answer(JSON.stringify(message))) {
+    if (early?.answer(JSON.stringify(message)) || onReplayed) {
       this.release(message.id);
+      onReplayed?.(message);
       return;
     }
     await early?.stream();
     try {
-      await super.send(message);
+      await (await this.#openStreams()).send(message);
     } finally {
       this.release(message.id);
     }
   }
 
+  /** Sends a notification, or a request to the client. */
+  async #sendOn(message: JSONRPCMessage, relatedRequestId: RequestId | undefined): Promise<void> {
+    // A tool may send notifications after its client has cancelled the call, or its user has signed out.
+    if (!('id' in message) && this.#isLate(relatedRequestId)) return;
+    this.#noteAsked(message);
+    if (relatedRequestId === undefined) return this.#options.standalone.send(message);
+    const { early, onReplayed } = this.#inFlight.get(relatedRequestId) ?? {};
+    if (onReplayed) return;
+    await early?.stream();
+    await (await this.#openStreams()).send(message, { relatedRequestId });
+  }
+
   /** Answers the calls in flight with an error, and closes every stream. */
-  override async close(): Promise<void> {
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     for (const id of [...this.#inFlight.keys()]) {
       // The SDK has validated the ids of requests.
       await this.send({ jsonrpc: '2.0', id: id as RequestId, error: ENDED }).catch(ignore);
     }
-    await super.close();
+    await (await this.#opening)?.close();
+    this.onclose?.();
     this.#options.standalone.end();
   }
 
-  override closeStandaloneSSEStream(): void {
-    this.#options.standalone.end();
+  /**
+   * The SDK's HTTP transport.
+   * @param isFirst whether its first request is the `initialize` of the client
+   */
+  #openStreams(isFirst = false): Promise<Streams> {
+    this.#opening ??= this.#makeStreams(isFirst);
+    return this.#opening;
   }
+
+  async #makeStreams(isFirst: boolean): Promise<Streams> {
+    const { id, events } = this.#options;
+    const streams = new WebStandardStreamableHTTPServerTransport({
+      sessionIdGenerator: () => id,
+      eventStore: events,
+      retryInterval: RETRY_MS,
+      supportedProtocolVersions: this.#versions,
+    });
+    streams.onerror = (error) => this.onerror?.(error);
+    if (!isFirst) await introduce(streams);
+    // A request that is delivered already has passed.
+    streams.setScopeChallengeResolver((context) =>
+      this.#inFlight.get(context.request.id)?.early ? undefined : this.#resolveChallenge(context),
+    );
+    streams.onmessage = (message, extra) => {
+      // The requests to the client have ids of their own, which its answers repeat.
+      const isDelivered =
+        methodOf(message) !== undefined &&
+        this.#inFlight.get(propertyOf(message, 'id'))?.early !== undefined;
+      if (!isDelivered) this.#deliver(message, extra);
+    };
+    if (this.#isClosed) await streams.close();
+    this.#streams = streams;
+    return streams;
+  }
+
+  readonly #deliver: Deliver = (message, extra) => {
+    if (isAnswer(message)) this.#asked.delete(message.id);
+    else if (message.method === 'initialize') this.#isInitialized = true;
+    this.onmessage?.(message, extra);
+  };
 
   #noteLogLevel(message: unknown): void {
     if (methodOf(message) !== 'logging/setLevel') return;
@@ -275,24 +327,27 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
 
   /** Until the client answers a request, the server object is needed for the answer. */
   #noteAsked(message: JSONRPCMessage): void {
-    if (isJSONRPCRequest(message)) this.#asked.add(message.id);
+    if ('id' in message) this.#asked.add(message.id);
     else if (methodOf(message) === 'notifications/cancelled')
       for (const id of cancelledIdsOf(message)) this.#asked.delete(id);
   }
 
   async #respond(posted: Posted): Promise<Response | PlainAnswer> {
     const { incoming, body, handedOver } = posted;
-    const open = () => {
+    const isFirst = !this.#isInitialized && methodOf(body) === 'initialize';
+    const open = async () => {
       const { request, authInfo } = incoming;
-      return this.handleRequest(request, { parsedBody: body, ...(authInfo && { authInfo }) });
+      const streams = await this.#openStreams(isFirst);
+      return streams.handleRequest(request, { parsedBody: body, ...(authInfo && { authInfo }) });
     };
     if (this.#needsNoAnswer(posted)) return ACCEPTED;
-    if (isInitializeRequest(body)) return this.#initialize(open, propertyOf(body, 'id'));
-    const early = await this.#begin(posted);
+    const beginning = this.#begin(posted, isFirst);
+    // Each promise costs more while a storage of contexts is in use.
+    const early = beginning instanceof Promise ? await beginning : beginning;
     handedOver?.onDelivered();
     if (!early) return open();
     const json = await early.first;
-    if (json !== undefined) return { json };
+    if (json !== undefined) return isFirst ? { json, sessionId: this.sessionId } : { json };
     try {
       return await open();
     } finally {
@@ -301,23 +356,35 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
   }
 
   /** Delivers a request that may be answered early; `undefined` if the SDK's transport has to look at it. */
-  async #begin(posted: Posted): Promise<EarlyAnswer | undefined> {
+  #begin(posted: Posted, isFirst: boolean): MaybePromise<EarlyAnswer | undefined> {
     const { body: message, incoming } = posted;
-    const { authInfo } = incoming;
-    if (!isJSONRPCRequest(message) || message.method === 'initialize' || !this.#isPlain(incoming))
-      return undefined;
-    const version = headersOf(incoming).get('mcp-protocol-version');
+    const isPlain = isJSONRPCRequest(message) && this.#isPlain(incoming, isFirst);
+    if (!isPlain || (message.method === 'initialize' && !isFirst)) return undefined;
+    return andThen(this.#isChallenged(message, incoming.authInfo), (isChallenged) =>
+      isChallenged || this.#isClosed ? undefined : this.#deliverEarly(message, posted, isFirst),
+    );
+  }
+
+  #deliverEarly(
+    message: JSONRPCRequest,
+    { incoming, handedOver }: Posted,
+    isFirst: boolean,
+  ): EarlyAnswer | undefined {
     const inFlight = this.#inFlight.get(message.id);
-    if (!inFlight || (await this.#isChallenged(message, authInfo)) || this.#isClosed) return undefined;
-    const early = new EarlyAnswer(this.#options.slowCalls, posted.handedOver?.startedAtMs);
+    if (!inFlight) return undefined;
+    const { authInfo } = incoming;
+    const early = new EarlyAnswer(this.#options.slowCalls, handedOver?.startedAtMs);
     inFlight.early = early;
-    const isResumable = version !== null && version >= FIRST_RESUMABLE_REVISION;
+    const version = isFirst
+      ? propertyOf(message.params, 'protocolVersion')
+      : headersOf(incoming).get('mcp-protocol-version');
+    const isResumable = this.#versions.includes(String(version)) && String(version) >= FIRST_RESUMABLE_REVISION;
     this.#deliver(message, {
       ...(authInfo && { authInfo }),
       request: incoming.request,
       ...(isResumable && {
-        closeSSEStream: () => void early.stream().then(() => this.closeSSEStream(message.id)),
-        closeStandaloneSSEStream: () => this.closeStandaloneSSEStream(),
+        closeSSEStream: () => void early.stream().then(() => this.#streams?.closeSSEStream(message.id)),
+        closeStandaloneSSEStream: () => this.#options.standalone.end(),
       }),
     });
     return early;
@@ -325,44 +392,35 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
 
   /** Delivers a message that is no request. @returns whether it was delivered; if not, the SDK's transport looks at it */
   #needsNoAnswer({ incoming, body }: Posted): boolean {
-    const isMessage = isJSONRPCNotification(body) || isAnswer(body);
+    const isRequest = methodOf(body) !== undefined && propertyOf(body, 'id') !== undefined;
+    const isMessage =
+      !isRequest &&
+      (isJSONRPCNotification(body) || isJSONRPCResultResponse(body) || isJSONRPCErrorResponse(body));
     if (!isMessage || !this.#isPlain(incoming)) return false;
     this.#deliver(body, {});
     return true;
   }
 
-  /** Serves `initialize`, which the SDK's transport has to see. It opens a stream, which is seldom used. */
-  async #initialize(open: () => Promise<Response>, id: unknown): Promise<Response | PlainAnswer> {
-    const inFlight = this.#inFlight.get(id);
-    const early = new EarlyAnswer(this.#options.slowCalls);
-    if (inFlight) inFlight.early = early;
-    const response = await open();
-    if (!response.ok) {
-      early.interrupt();
-      return response;
-    }
-    const json = await early.first;
-    early.opened();
-    if (json === undefined) return response;
-    const answer = JSON.parse(json) as JSONRPCResultResponse;
-    this.closeSSEStream(answer.id);
-    await super.send(answer);
-    // It was kept for a client that resumes the stream.
-    this.#options.events.restart();
-    return { json, sessionId: this.#options.id };
+  /** Whether the SDK's transport would accept the headers of a message. */
+  #isPlain(incoming: Post, isFirst = false): boolean {
+    const headers = headersOf(incoming);
+    const isSupported = isFirst || this.#isSupported(headers.get('mcp-protocol-version'));
+    return !this.#isClosed && isSupported && acceptsBoth(headers);
   }
 
-  /** Whether the SDK's transport would accept the headers of a message. */
-  #isPlain(incoming: Post): boolean {
-    const headers = headersOf(incoming);
-    const version = headers.get('mcp-protocol-version');
-    return !this.#isClosed && acceptsBoth(headers) && (version === null || this.#versions.includes(version));
+  #isSupported(version: string | null): boolean {
+    return version === null || this.#versions.includes(version);
   }
 
   /** Whether the caller lacks a scope. If the author's check fails, the SDK's transport reports that. */
-  async #isChallenged(request: JSONRPCRequest, authInfo: AuthInfo | undefined): Promise<boolean> {
+  #isChallenged(request: JSONRPCRequest, authInfo: AuthInfo | undefined): MaybePromise<boolean> {
     try {
-      return (await this.#resolveChallenge({ request, ...(authInfo && { authInfo }) })) !== undefined;
+      const challenge = this.#resolveChallenge({ request, ...(authInfo && { authInfo }) });
+      if (!isThenable(challenge)) return challenge !== undefined;
+      return Promise.resolve(challenge).then(
+        (settled) => settled !== undefined,
+        () => true,
+      );
     } catch {
       return true;
     }
@@ -383,7 +441,7 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
     const { post } = inFlight;
     const others = [...this.#inFlight].filter(([other, { post: its }]) => its === post && other !== id);
     // The calls of a batch share a stream.
-    if (others.length === 0 || post === undefined) this.closeSSEStream(requestId);
+    if (others.length === 0 || post === undefined) this.#streams?.closeSSEStream(requestId);
     await this.send({ jsonrpc: '2.0', id: requestId, error: CANCELLED });
   }
 }
@@ -399,8 +457,26 @@ function headersOf({ headers, request }: Post): NonNullable<Post['headers']> {
   return headers ?? request.headers;
 }
 
-function isAnswer(message: unknown): message is JSONRPCResultResponse | JSONRPCErrorResponse {
-  return isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message);
+/** Whether a message that the SDK has checked is an answer. */
+function isAnswer(message: JSONRPCMessage): message is Exclude<JSONRPCMessage, { method: string }> {
+  return !('method' in message);
+}
+
+const INTRODUCTION: JSONRPCRequest = {
+  jsonrpc: '2.0',
+  id: 'introduction',
+  method: 'initialize',
+  // A revision whose streams cannot be resumed: nothing is kept of it.
+  params: { protocolVersion: '2025-03-26', capabilities: {}, clientInfo: { name: '', version: '' } },
+};
+
+/** Has the SDK's HTTP transport know that its client is initialized. No server object gets the message. */
+async function introduce(streams: Streams): Promise<void> {
+  const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+  await streams.handleRequest(new Request('http://localhost/', { method: 'POST', headers }), {
+    parsedBody: INTRODUCTION,
+  });
+  await streams.send({ jsonrpc: '2.0', id: INTRODUCTION.id, result: {} });
 }
 
 /** Whether the headers are as the SDK's transport requires them. */
