@@ -1,4 +1,8 @@
-import { classifyInboundRequest, PROTOCOL_VERSION_META_KEY } from '@modelcontextprotocol/server';
+import {
+  classifyInboundRequest,
+  PROTOCOL_VERSION_META_KEY,
+  SUPPORTED_PROTOCOL_VERSIONS,
+} from '@modelcontextprotocol/server';
 import { omitUndefined } from '../omit-undefined.js';
 import type { ChangeElsewhere } from '../session/followed-session.js';
 import type { InternalEvent } from '../session/session-events.js';
@@ -101,6 +105,7 @@ function concernsCallInFlight(message: unknown): boolean {
 /** Whether a POST belongs to a 2025 connection, or opens one. */
 function isOf2025(headers: PlainRequest['headers'], body: unknown): boolean {
   if (claimsRevision(body)) return false;
+  if (isPlainly2025(headers, body)) return true;
   const header = (name: string) => headers.get(name) ?? undefined;
   const { kind } = classifyInboundRequest({
     httpMethod: 'POST',
@@ -112,6 +117,27 @@ function isOf2025(headers: PlainRequest['headers'], body: unknown): boolean {
     body,
   });
   return kind === 'legacy';
+}
+
+const MESSAGE_KEYS: ReadonlySet<string> = new Set(['jsonrpc', 'id', 'method', 'params']);
+const REVISIONS_2025: ReadonlySet<string | null> = new Set([null, ...SUPPORTED_PROTOCOL_VERSIONS]);
+
+/** Whether a message is written as most 2025 clients write theirs. The SDK compares each message with all its schemas. */
+function isPlainly2025(headers: PlainRequest['headers'], body: unknown): boolean {
+  const id = propertyOf(body, 'id');
+  const params = propertyOf(body, 'params');
+  return (
+    REVISIONS_2025.has(headers.get('mcp-protocol-version')) &&
+    propertyOf(body, 'jsonrpc') === '2.0' &&
+    typeof propertyOf(body, 'method') === 'string' &&
+    (id === undefined || typeof id === 'string' || Number.isSafeInteger(id)) &&
+    Object.keys(body as object).every((key) => MESSAGE_KEYS.has(key)) &&
+    (params === undefined || isWithoutMeta(params))
+  );
+}
+
+function isWithoutMeta(params: unknown): boolean {
+  return typeof params === 'object' && params !== null && !Array.isArray(params) && !('_meta' in params);
 }
 
 /**

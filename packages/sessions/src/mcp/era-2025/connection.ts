@@ -29,6 +29,13 @@ export interface ConnectionOptions extends Omit<EventBufferOptions, 'numbered'> 
   readonly makeServer: () => MadeServer;
   /** What calls tools without the SDK. Absent: the SDK dispatches all calls. */
   readonly direct?: Pick<DirectCallsOptions, 'plainTools' | 'contexts'> | undefined;
+  /**
+   * Called with the answer of the server object to `initialize`, as JSON.
+   * @param result `undefined` if another server object would have to answer for itself
+   */
+  readonly onInitialize?: ((params: unknown, result: string | undefined) => void) | undefined;
+  /** Called if the first server object of a connection that is open already cannot be made. */
+  readonly onFailedStart?: (() => void) | undefined;
   /** Whether the server object is kept as long as the connection. */
   readonly isEternal: boolean;
   /** The object of this connection that serves its requests now; `undefined` if there is none. */
@@ -130,7 +137,7 @@ export class Connection implements Restable<Connection> {
   /** Serves a request. The first one must be `initialize`. */
   serve(incoming: ConnectionRequest): Promise<Response | PlainAnswer> {
     if (incoming.isPost) return this.#post(incoming);
-    const { request, body } = incoming;
+    const { request } = incoming;
     switch (request.method) {
       case 'GET':
         return this.#openStream(incoming);
@@ -179,20 +186,26 @@ export class Connection implements Restable<Connection> {
   #wake(): MaybePromise<Awake> {
     if (this.#waking) return this.#waking;
     if (this.#awake) return this.#awake;
-    this.#waking = this.#makeAwake().finally(() => {
-      this.#waking = undefined;
-    });
+    this.#waking = this.#makeAwake()
+      .catch((error: unknown) => {
+        if (this.#client?.isNew) this.#options.onFailedStart?.();
+        throw error;
+      })
+      .finally(() => {
+        this.#waking = undefined;
+      });
     return this.#waking;
   }
 
   async #makeAwake(): Promise<Awake> {
-    const { makeServer, id, currentPost, slowCalls, direct, clock } = this.#options;
+    const { makeServer, id, currentPost, slowCalls, direct, clock, onInitialize } = this.#options;
     const { server, tools, isReplaceable } = makeServer();
     const transport = new ConnectionTransport({
       id,
       events: this.#events,
       currentPost,
       slowCalls,
+      onInitialize: (params, result) => onInitialize?.(params, isReplaceable() ? result : undefined),
       standalone: {
         // If the connection has hibernated since, there may be another object for it.
         send: async (message) => this.#options.present()?.send(awake, message),
@@ -216,6 +229,8 @@ export class Connection implements Restable<Connection> {
       await server.close();
       throw error;
     }
+    const { initialize, logLevel } = this.#client;
+    this.#client = { initialize, logLevel };
     if (this.#isClosed) await server.close();
     return awake;
   }
@@ -237,6 +252,8 @@ export class Connection implements Restable<Connection> {
   }
 
   async #delete(request: Request): Promise<Response> {
+    // Nothing has to be ended.
+    if (!this.#awake && !this.#waking && isSupported(request)) return new Response(null);
     this.#options.onUse(this);
     const { direct, transport } = await this.#wake();
     await direct?.handOverAll();
@@ -302,6 +319,8 @@ export class Connection implements Restable<Connection> {
     const stream = lastEventId === null ? STANDALONE_STREAM : this.#events.streamOf(lastEventId);
     const isStandalone = stream === undefined || stream === STANDALONE_STREAM;
     if (isStandalone && mayOpenStream(request)) {
+      // What `tools` keeps of the server object may send messages from now on.
+      if (this.#client?.isNew) await this.#wake();
       // A stream that cannot be resumed after that event is a new one.
       return this.#openStandalone(request.signal, bounds, stream ? (lastEventId ?? '') : '');
     }
@@ -374,10 +393,18 @@ export class Connection implements Restable<Connection> {
 }
 
 /** Whether the SDK's transport would open a stream for a GET. */
-function mayOpenStream({ headers }: Request): boolean {
+function mayOpenStream(request: Request): boolean {
+  return isSupported(request) && (request.headers.get('accept') ?? '').includes('text/event-stream');
+}
+
+/** Whether the revision of a request is one of a connection. */
+export function isSupported({
+  headers,
+}: {
+  readonly headers: { get(name: string): string | null };
+}): boolean {
   const version = headers.get('mcp-protocol-version');
-  const isKnown = version === null || SUPPORTED_PROTOCOL_VERSIONS.includes(version);
-  return isKnown && (headers.get('accept') ?? '').includes('text/event-stream');
+  return version === null || SUPPORTED_PROTOCOL_VERSIONS.includes(version);
 }
 
 function clientStateOf(body: unknown): ClientState {

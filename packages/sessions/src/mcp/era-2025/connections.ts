@@ -1,4 +1,4 @@
-import { isInitializeRequest } from '@modelcontextprotocol/server';
+import { isInitializeRequest, isJSONRPCNotification } from '@modelcontextprotocol/server';
 import { bytesOfJson, MemoryQuota, type QuotaShare } from '../../limits/memory-quota.js';
 import type { ChangeElsewhere } from '../../session/followed-session.js';
 import type { SessionId, SessionRef } from '../../session/ids.js';
@@ -23,14 +23,16 @@ import type { ServerFactory } from '../server/factory.js';
 import type { SlowCalls } from '../server/slow-calls.js';
 import { ErrorCode, errorResponse, sessionNotFound } from '../wire/error-response.js';
 import { messagesOf, methodOf, propertyOf } from '../wire/json-rpc.js';
-import { isPlainAnswer, type PlainAnswer } from '../wire/plain-answer.js';
+import { ACCEPTED, isPlainAnswer, type PlainAnswer } from '../wire/plain-answer.js';
 import { isSseResponse } from '../wire/sse-stream.js';
-import { Connection, type ConnectionOptions, type ConnectionRequest } from './connection.js';
+import { Connection, type ConnectionOptions, type ConnectionRequest, isSupported } from './connection.js';
 import type { ConnectionRefs, ConnectionRegistry, ResolvedConnection } from './connection-registry.js';
 import type { EarlyAnswer } from './early-answer.js';
 import { type Hibernated, HibernatedStates } from './hibernated.js';
 import { Hibernation } from './hibernation.js';
+import { InitializeAnswers } from './initialize-answers.js';
 import { isPingResponse } from './standalone-stream.js';
+import { acceptsBoth } from './transport.js';
 
 export interface ConnectionsOptions {
   readonly registry: SessionRegistry;
@@ -70,6 +72,7 @@ export class Connections {
   /** What ends the holds of a connection and its session, if other nodes may change them. */
   readonly #drops = new Map<SessionRef, () => void>();
   readonly #hibernated = new HibernatedStates();
+  readonly #answers = new InitializeAnswers();
   readonly #hibernation: Hibernation<Connection>;
   /** The client information of 2025 connections, where it is longer than each may have. */
   readonly #clientInfo = new Map<SessionRef, QuotaShare>();
@@ -134,7 +137,8 @@ export class Connections {
         'This `initialize` has no id: send it as a request.',
       );
     }
-    const bytes = bytesOfJson(propertyOf(incoming.body, 'params'));
+    const params = propertyOf(incoming.body, 'params');
+    const bytes = bytesOfJson(params);
     const isTooLong = JSON.stringify(incoming.body).length > MAX_INITIALIZE_CHARACTERS;
     if (isTooLong || bytes > CLIENT_INFO_LIMITS.maxBytes) {
       return errorResponse(
@@ -161,7 +165,12 @@ export class Connections {
       });
     const { connection } = started;
     if (bytes > CLIENT_INFO_LIMITS.guaranteedBytes) this.#clientInfo.set(connection, clientInfo);
-    const response = await this.#open(incoming, id, started).catch(async (error: unknown) => {
+    const json = this.#answerTo(incoming);
+    const opening =
+      json === undefined
+        ? this.#open(incoming, id, started)
+        : this.#openLater(params, started, { json, sessionId: id });
+    const response = await opening.catch(async (error: unknown) => {
       await this.#discard(connection);
       throw error;
     });
@@ -185,13 +194,29 @@ export class Connections {
     );
   }
 
-  /** Goes on with a connection that hibernates. Its server object is made when it is needed. */
-  #unhibernate(
+  /** The answer to `initialize`, if no server object is needed for it. */
+  #answerTo(incoming: McpRequest): string | undefined {
+    return this.#options.hibernates && acceptsBoth(headersOf(incoming))
+      ? this.#answers.answerTo(incoming.body)
+      : undefined;
+  }
+
+  /** Opens a connection that hibernates from the beginning: most that need no server object are never used. */
+  async #openLater(params: unknown, started: ResolvedConnection, answer: PlainAnswer): Promise<PlainAnswer> {
+    const state = { initialize: JSON.stringify(params), logLevel: undefined, numbered: 0, isNew: true };
+    this.#connections.set(started.connection, this.#hibernated.keep(state));
+    this.#hold(started);
+    return answer;
+  }
+
+  /** Goes on with a connection, which may hibernate. Its server object is made when it is needed. */
+  #awake(
     id: SessionId,
     found: ResolvedConnection,
     incoming: McpRequest,
-    state: Hibernated,
+    state: Connection | Hibernated,
   ): Connection {
+    if (state instanceof Connection) return state;
     const kept = this.#keptEvents.open(quotaKeyOf(incoming));
     const connection = this.#make(id, refsOf(found), kept, state);
     this.#hibernated.release(state);
@@ -212,6 +237,8 @@ export class Connections {
       keptMs: resumableMs,
       kept,
       isEternal: !hibernates,
+      onInitialize: (params, result) => this.#answers.learn(params, result),
+      onFailedStart: () => this.#failedToStart(refs.connection),
       // A handler may run in a copy of the context of its POST.
       currentPost: () => contexts.peek()?.given,
       makeServer: () =>
@@ -223,6 +250,12 @@ export class Connections {
       onStandaloneOpen: () => connectionRegistry.streamOpened(refs),
     };
     return new Connection(options, state);
+  }
+
+  /** Ends a connection as if its `initialize` had failed. */
+  #failedToStart(ref: SessionRef): void {
+    this.#answers.forget();
+    this.#discard(ref).catch(this.#options.onError);
   }
 
   #present(ref: SessionRef): Connection | undefined {
@@ -255,18 +288,32 @@ export class Connections {
       onOpenElsewhere?.();
       return sessionNotFound(onOpenElsewhere ? 'elsewhere' : 'ended');
     }
-    const connection =
-      open instanceof Connection ? open : this.#unhibernate(id as SessionId, found, incoming, open);
     const isPingOnly = !call && messagesOf(body).every(isPing);
     const onAnswered = isPingOnly ? ignore : connectionRegistry.requestBegan(found);
     const request = new RequestOfConnection(incoming, call, onAnswered);
-    const response = await this.#serve(incoming, found, connection, request);
+    const response = await (open instanceof Connection || !this.#tellsNothing(incoming, open)
+      ? this.#serve(incoming, found, this.#awake(id as SessionId, found, incoming, open), request)
+      : this.#accept(request));
     // The request has been served, so a failure of the store is only reported.
     const isOk = isPlainAnswer(response) || response.ok;
     if (isOk && !isPingOnly) await connectionRegistry.touch(found).catch(this.#options.onError);
     if (isOk && !isPlainRequest(incoming) && incoming.request.method === 'DELETE')
       await registry.end(found.connection, 'deleted');
     return response;
+  }
+
+  /** Whether a request is a notification that no server object has to know. */
+  #tellsNothing(incoming: McpRequest, { isNew = false }: Hibernated): boolean {
+    const { body } = incoming;
+    const isInitialized =
+      isNew && methodOf(body) === 'notifications/initialized' && isJSONRPCNotification(body);
+    const headers = isInitialized && headersOf(incoming);
+    return headers && this.#answers.isSame && acceptsBoth(headers) && isSupported({ headers });
+  }
+
+  #accept({ onAnswered }: ConnectionRequest): PlainAnswer {
+    onAnswered?.('server');
+    return ACCEPTED;
   }
 
   /** @param request its `onAnswered` is called once, when the client has the response or has disconnected */

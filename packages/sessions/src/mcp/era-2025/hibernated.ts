@@ -4,6 +4,8 @@ export interface ClientState {
   readonly initialize: string;
   /** The level of `logging/setLevel`. `undefined`: none */
   readonly logLevel: unknown;
+  /** Whether the connection has never had a server object. */
+  readonly isNew?: boolean;
 }
 
 /**
@@ -47,6 +49,6 @@ export class HibernatedStates {
   }
 }
 
-function keyOf({ initialize, logLevel, numbered }: Hibernated): string {
-  return `${numbered} ${JSON.stringify(logLevel ?? null)} ${initialize}`;
+function keyOf({ initialize, logLevel, numbered, isNew }: Hibernated): string {
+  return `${numbered} ${isNew ? 'new ' : ''}${JSON.stringify(logLevel ?? null)} ${initialize}`;
 }

@@ -88,6 +88,8 @@ export interface ConnectionTransportOptions {
   readonly currentPost: () => object | undefined;
   readonly slowCalls: SlowCalls<EarlyAnswer>;
   readonly standalone: StandaloneChannel;
+  /** Called with the answer of the server object to `initialize`, as JSON. */
+  readonly onInitialize?: ((params: unknown, result: string) => void) | undefined;
 }
 
 /** The standalone stream of the client, as the server object uses it. */
@@ -122,6 +124,8 @@ export class ConnectionTransport implements Transport {
   #resolveChallenge: Resolver = () => undefined;
   #opening: Promise<Streams> | undefined;
   #streams: Streams | undefined;
+  /** The `initialize` without an answer. */
+  #initialize: JSONRPCRequest | undefined;
   #isInitialized = false;
   #isClosed = false;
 
@@ -239,6 +243,7 @@ export class ConnectionTransport implements Transport {
     if (!isAnswer(message)) return this.#sendOn(message, relatedRequestId);
     const { early, logLevel, onReplayed } = this.#inFlight.get(message.id) ?? {};
     if (logLevel !== undefined && 'result' in message) this.#logLevel = logLevel;
+    if (message.id === this.#initialize?.id) this.#noteInitialized(message);
     // It throws if the answer cannot be sent, and the error that replaces it is the answer.
     if (early?.answer(JSON.stringify(message)) || onReplayed) {
       this.release(message.id);
@@ -304,8 +309,7 @@ export class ConnectionTransport implements Transport {
     streams.onmessage = (message, extra) => {
       // The requests to the client have ids of their own, which its answers repeat.
       const isDelivered =
-        methodOf(message) !== undefined &&
-        this.#inFlight.get(propertyOf(message, 'id'))?.early !== undefined;
+        methodOf(message) !== undefined && this.#inFlight.get(propertyOf(message, 'id'))?.early !== undefined;
       if (!isDelivered) this.#deliver(message, extra);
     };
     if (this.#isClosed) await streams.close();
@@ -315,9 +319,18 @@ export class ConnectionTransport implements Transport {
 
   readonly #deliver: Deliver = (message, extra) => {
     if (isAnswer(message)) this.#asked.delete(message.id);
-    else if (message.method === 'initialize') this.#isInitialized = true;
+    else if (message.method === 'initialize') {
+      this.#isInitialized = true;
+      if ('id' in message) this.#initialize = message;
+    }
     this.onmessage?.(message, extra);
   };
+
+  #noteInitialized(answer: JSONRPCMessage): void {
+    const { params } = this.#initialize ?? {};
+    this.#initialize = undefined;
+    if ('result' in answer) this.#options.onInitialize?.(params, JSON.stringify(answer.result));
+  }
 
   #noteLogLevel(message: unknown): void {
     if (methodOf(message) !== 'logging/setLevel') return;
@@ -378,7 +391,8 @@ export class ConnectionTransport implements Transport {
     const version = isFirst
       ? propertyOf(message.params, 'protocolVersion')
       : headersOf(incoming).get('mcp-protocol-version');
-    const isResumable = this.#versions.includes(String(version)) && String(version) >= FIRST_RESUMABLE_REVISION;
+    const isResumable =
+      this.#versions.includes(String(version)) && String(version) >= FIRST_RESUMABLE_REVISION;
     this.#deliver(message, {
       ...(authInfo && { authInfo }),
       request: incoming.request,
@@ -480,7 +494,7 @@ async function introduce(streams: Streams): Promise<void> {
 }
 
 /** Whether the headers are as the SDK's transport requires them. */
-function acceptsBoth(headers: NonNullable<Post['headers']>): boolean {
+export function acceptsBoth(headers: NonNullable<Post['headers']>): boolean {
   const accept = headers.get('accept') ?? '';
   return (
     accept.includes('application/json') &&

@@ -7,6 +7,8 @@ const CONFIGURING = [
   'setNotificationHandler',
   'removeNotificationHandler',
 ] as const;
+/** The methods of the beginning of a connection. Their handlers know each client. */
+const BEGINNING: readonly unknown[] = ['initialize', 'notifications/initialized'];
 /** Callbacks that run once for each client. */
 const CALLBACKS = ['oninitialized', 'onclose'] as const;
 
@@ -24,7 +26,8 @@ export class AuthorState {
     this.#mcp = mcp;
     for (const name of CONFIGURING) {
       replaceMethod(mcp.server, name, (configure) => (...given) => {
-        this.changed();
+        if (BEGINNING.includes(given[0])) this.#hasChanged = true;
+        else this.changed();
         return configure(...given);
       });
     }
