@@ -10,9 +10,9 @@ const SLOTS = 64;
 const LEVELS = 5;
 const MAX_TICKS = SLOTS ** LEVELS - 1;
 /** The number of rows that are moved before the event loop continues. */
-const MAX_PER_SLICE = 256;
+const MAX_PER_SLICE = 2048;
 /** A row that is handed over counts as so many: its session may be signed out, which takes 0.2 ms. */
-const HAND_OVER_MOVES = 8;
+const HAND_OVER_MOVES = 64;
 
 /** A slot whose time comes next. */
 interface NextSlot {
