@@ -10,6 +10,7 @@ import { clientKeyOfRequest, type TrustedProxies } from './client-address.js';
 import { limitReading } from './connection-limits.js';
 import type { DeploymentWarnings } from './deployment-warnings.js';
 import type { GuardedRequest, Guards } from './guards.js';
+import { NodeSink } from './node-sink.js';
 import { RequestEnd, type RequestsInFlight } from './request-end.js';
 import { NodeHeaders } from './request-headers.js';
 import type { UnreadResponseLimit } from './unread-response-limit.js';
@@ -27,6 +28,8 @@ interface LaneRequest {
   readonly countUnread: CountUnread;
   readonly isDisconnected: boolean;
   readonly onDisconnect: (run: () => void) => void;
+  /** Carries the events of a GET. */
+  readonly sink?: NodeSink | undefined;
 }
 
 /** The MCP endpoint, as far as the lane uses it. */
@@ -52,7 +55,8 @@ export interface HandedOn {
   readonly origin: RequestOrigin;
   readonly clientKey: ClientKey | undefined;
   readonly end: RequestEnd;
-  readonly reader: JsonBodyReader;
+  /** Absent: the request has no body. */
+  readonly reader: JsonBodyReader | undefined;
   readonly admission: MaybePromise<Admission>;
   /** Whether the request counts as in flight, and its body as memory in use. */
   readonly isCounted: boolean;
@@ -78,7 +82,7 @@ type Offered = Omit<HandedOn, 'isCounted' | 'answer'> & {
 /**
  * The short way of a call from Node's HTTP server to its tool and back, without a web-standard request and response, and
  * without routes. It takes what most clients send: a POST of JSON to the endpoint, without an `Origin`. It refuses
- * nothing. What it does not take, or cannot answer, goes the usual way, and every error is made there.
+ * nothing. It also takes a GET that opens the standalone stream of a 2025 client. What it does not take, or cannot answer, goes the usual way, and every error is made there.
  */
 export class PlainLane {
   readonly #options: PlainLaneOptions;
@@ -94,6 +98,7 @@ export class PlainLane {
    */
   serve(incoming: IncomingMessage, outgoing: ServerResponse, handOn: HandOn): boolean {
     if (!this.#isOffered(incoming)) return false;
+    const isGet = incoming.method === 'GET';
     const { access, guards, warnings, trustedProxies } = this.#options;
     const { bodyMemory: memory, scheduler, argumentElements } = this.#options;
     const headers = new NodeHeaders(incoming);
@@ -104,35 +109,59 @@ export class PlainLane {
     const clientKey = origin === 'local' ? undefined : clientKeyOfRequest(guarded, trustedProxies);
     const request = { headers, body: null, bodyUsed: false };
     const source = { request, incoming, isUnmodified: true, clientKey };
-    const reader = new JsonBodyReader(source, { memory, scheduler, argumentElements });
+    const reader = isGet ? undefined : new JsonBodyReader(source, { memory, scheduler, argumentElements });
     const admission = access.admit({ authorization: headers.get('authorization'), origin, clientKey });
     const end = new RequestEnd(outgoing);
-    void this.#serve({ incoming, outgoing, headers, origin, clientKey, end, reader, admission }, handOn);
+    const offered = { incoming, outgoing, headers, origin, clientKey, end, reader, admission };
+    void (reader ? this.#serve({ ...offered, reader }, handOn) : this.#stream(offered, handOn));
     return true;
   }
 
   /** Whether the head of a request is one that the lane takes. */
   #isOffered(incoming: MountedMessage): boolean {
     const { method, url = '', originalUrl = url, headers, rawHeaders, httpVersionMajor } = incoming;
+    const isGet = method === 'GET' && hasNoBody(headers);
+    const accepted = acceptedAnswers(headers.accept ?? null);
     return (
-      method === 'POST' &&
+      (isGet || (method === 'POST' && headers['content-type'] === 'application/json')) &&
       this.#options.targets.has(url) &&
       this.#options.targets.has(originalUrl) &&
       originalUrl.length >= url.length &&
       httpVersionMajor === 1 &&
       headers.origin === undefined &&
-      headers['content-type'] === 'application/json' &&
       // Node keeps one of several headers `Authorization`, and joins others.
       2 * Object.keys(headers).length === rawHeaders.length &&
       !incoming.readableDidRead &&
       !incoming.destroyed &&
       incoming.body === undefined &&
-      acceptedAnswers(headers.accept ?? null).length === ANSWERS.length
+      (isGet ? accepted.includes('text/event-stream') : accepted.length === ANSWERS.length)
     );
   }
 
-  /** Never rejects. */
-  async #serve(offered: Offered, handOn: HandOn): Promise<void> {
+  /** Serves a GET: opens the standalone stream of a 2025 client. Never rejects. */
+  async #stream(offered: Offered, handOn: HandOn): Promise<void> {
+    const { endpoint, unreadResponses } = this.#options;
+    const { outgoing, end, admission } = offered;
+    const handedOn = { ...offered, isCounted: false };
+    try {
+      const admitted = await admission;
+      if (!admitted.isAdmitted) return handOn(handedOn);
+      const { principal } = admitted;
+      const sink = new NodeSink(outgoing, end);
+      const open = endpoint.direct(
+        new LaneCall(offered, { principal, body: undefined, unreadResponses, sink }),
+      );
+      if (!open) return handOn(handedOn);
+      const answer = await open();
+      if (!answer || !isPlainAnswer(answer)) handOn({ ...handedOn, ...(answer && { answer }) });
+    } catch {
+      // The usual way fails in the same way, and says so.
+      handOn(handedOn);
+    }
+  }
+
+  /** Serves a POST. Never rejects. */
+  async #serve(offered: Offered & { readonly reader: JsonBodyReader }, handOn: HandOn): Promise<void> {
     const { bodyMemory, requestsInFlight, scheduler, endpoint, unreadResponses } = this.#options;
     const { outgoing, clientKey, end, reader, admission } = offered;
     let isCounted = false;
@@ -211,6 +240,7 @@ interface Admitted {
   readonly principal: Principal | undefined;
   readonly body: unknown;
   readonly unreadResponses: UnreadResponseLimit;
+  readonly sink?: NodeSink;
 }
 
 /** What is seldom needed is made when it is read. */
@@ -220,16 +250,18 @@ class LaneCall implements LaneRequest {
   readonly origin: RequestOrigin;
   readonly clientKey: ClientKey | undefined;
   readonly principal: Principal | undefined;
+  readonly sink: NodeSink | undefined;
   readonly #offered: Offered;
   readonly #unreadResponses: UnreadResponseLimit;
   #request: Request | undefined;
 
-  constructor(offered: Offered, { principal, body, unreadResponses }: Admitted) {
+  constructor(offered: Offered, { principal, body, unreadResponses, sink }: Admitted) {
     this.headers = offered.headers;
     this.body = body;
     this.origin = offered.origin;
     this.clientKey = offered.clientKey;
     this.principal = principal;
+    this.sink = sink;
     this.#offered = offered;
     this.#unreadResponses = unreadResponses;
   }
@@ -259,6 +291,11 @@ class LaneCall implements LaneRequest {
     const { outgoing, end } = this.#offered;
     end.onEnd(() => outgoing.writableFinished || run());
   }
+}
+
+/** Whether a request has no body (RFC 9112 section 6). */
+function hasNoBody(headers: IncomingMessage['headers']): boolean {
+  return headers['content-length'] === undefined && headers['transfer-encoding'] === undefined;
 }
 
 /** A request of Express or Connect, whose parsers store a body. */

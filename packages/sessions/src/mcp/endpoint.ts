@@ -59,6 +59,10 @@ export class Endpoint {
    */
   direct(incoming: PlainRequest): (() => Promise<PlainAnswer | Response | undefined>) | undefined {
     if (this.#isDraining || oversizedIdOf(incoming.body) !== undefined) return undefined;
+    if (incoming.sink) {
+      const open = this.#connections.stream(incoming);
+      return open && (() => open().catch((error: unknown) => this.#errorResponse(error)));
+    }
     const call = this.#connections.direct(incoming);
     if (call) return () => call().catch((error: unknown) => this.#errorResponse(error));
     const direct = this.#stateless.direct(incoming);

@@ -10,6 +10,7 @@ import type { PlainCall } from '../plain-tools/plain-call.js';
 import type { OwnTools } from '../server/sdk-adapter/own-tools.js';
 import type { SlowCalls } from '../server/slow-calls.js';
 import { ErrorCode, errorResponse, sessionNotFound } from '../wire/error-response.js';
+import type { EventSink } from '../wire/event-sink.js';
 import { messagesOf, propertyOf } from '../wire/json-rpc.js';
 import { ACCEPTED, isPlainAnswer, type PlainAnswer } from '../wire/plain-answer.js';
 import { type CountUnread, isSseResponse, type SseResponse, SseStream } from '../wire/sse-stream.js';
@@ -73,6 +74,8 @@ export interface ConnectionRequest extends Post {
   readonly closeConnection: (() => void) | undefined;
   /** Counts the unread bytes of the client. Default: not counted. */
   readonly countUnread?: CountUnread | undefined;
+  /** Carries the events of a GET. Default: a web-standard response does. */
+  readonly sink?: EventSink | undefined;
   /** When the access token of the request expires, which ends the streams that it opens. Default: never. */
   readonly endsAtMs: number | undefined;
   /** Called when the stream of the response has ended. Not called for other responses. */
@@ -89,7 +92,10 @@ interface ToSdk extends Pick<Awake, 'direct' | 'transport'> {
 }
 
 /** The deadline of a stream, and the callbacks that cut it, count its unread bytes and report its end. */
-type StreamBounds = Pick<ConnectionRequest, 'closeConnection' | 'countUnread' | 'endsAtMs' | 'onAnswered'>;
+type StreamBounds = Pick<
+  ConnectionRequest,
+  'closeConnection' | 'countUnread' | 'endsAtMs' | 'onAnswered' | 'sink'
+>;
 
 /** A server object, and what connects it to the client of a connection. */
 interface Awake {
@@ -137,6 +143,7 @@ export class Connection implements Restable<Connection> {
   /** Serves a request. The first one must be `initialize`. */
   serve(incoming: ConnectionRequest): Promise<Response | PlainAnswer> {
     if (incoming.isPost) return this.#post(incoming);
+    if (incoming.sink) return this.#openStream(incoming);
     const { request } = incoming;
     switch (request.method) {
       case 'GET':
@@ -309,21 +316,24 @@ export class Connection implements Restable<Connection> {
     return others.length === 0 ? undefined : others;
   }
 
-  async #openStream(incoming: ConnectionRequest): Promise<Response> {
+  async #openStream(incoming: ConnectionRequest): Promise<Response | PlainAnswer> {
     this.#options.onUse(this);
-    const { request, closeConnection, countUnread, endsAtMs, onAnswered } = incoming;
-    const bounds = { closeConnection, countUnread, endsAtMs, onAnswered };
-    const lastEventId = request.headers.get('last-event-id');
+    const { countUnread, endsAtMs, onAnswered, sink } = incoming;
+    const closeConnection = sink ? undefined : incoming.closeConnection;
+    const bounds = { closeConnection, countUnread, endsAtMs, onAnswered, sink };
+    const { headers = incoming.request.headers } = incoming;
+    const lastEventId = headers.get('last-event-id');
     // 204 stops reconnection (HTML, "Server-sent events"). After an empty stream, the client would reconnect at once.
     if (lastEventId !== null && this.#events.isLast(lastEventId)) return new Response(null, { status: 204 });
     const stream = lastEventId === null ? STANDALONE_STREAM : this.#events.streamOf(lastEventId);
     const isStandalone = stream === undefined || stream === STANDALONE_STREAM;
-    if (isStandalone && mayOpenStream(request)) {
+    if (isStandalone && mayOpenStream(headers)) {
       // What `tools` keeps of the server object may send messages from now on.
       if (this.#client?.isNew) await this.#wake();
       // A stream that cannot be resumed after that event is a new one.
-      return this.#openStandalone(request.signal, bounds, stream ? (lastEventId ?? '') : '');
+      return this.#openStandalone(incoming, bounds, stream ? (lastEventId ?? '') : '');
     }
+    const { request } = incoming;
     const { transport } = await this.#wake();
     // The SDK's transport says what is wrong with it.
     if (isStandalone) return transport.handleRequest(request);
@@ -338,17 +348,18 @@ export class Connection implements Restable<Connection> {
   }
 
   /** Opens the standalone stream. Replaces an open one whose client does not answer a ping. */
-  async #openStandalone(signal: AbortSignal, bounds: StreamBounds, lastEventId: string): Promise<Response> {
+  async #openStandalone(
+    incoming: ConnectionRequest,
+    bounds: StreamBounds,
+    lastEventId: string,
+  ): Promise<Response | PlainAnswer> {
     const open = this.#standalone;
-    if (open) {
-      const isKept = (await open.isResponsive()) || signal.aborted;
-      if (!isKept) open.replace();
-    }
+    if (open && !(await open.isResponsive()) && !hasLeft(incoming)) open.replace();
     if (this.#isClosed) return sessionNotFound();
     if (this.#standalone) return errorResponse(409, ErrorCode.serverBusy, ONE_STREAM);
     const standalone = this.#streamStandalone(bounds);
     for (const [id, json] of this.#events.after(lastEventId)) standalone.sendEvent(json, id);
-    return standalone.response;
+    return standalone.answer;
   }
 
   /** Streams the response to a POST. */
@@ -367,10 +378,10 @@ export class Connection implements Restable<Connection> {
   /** Opens the client's standalone stream. Its request does not count as in flight. */
   #streamStandalone({ onAnswered, ...limits }: StreamBounds): StandaloneStream {
     const { id, clock, deadlines, onStandaloneOpen, keptMs, onUse } = this.#options;
-    const response = new Response(null, { headers: { ...STREAM_HEADERS, 'mcp-session-id': id } });
     let markClosed: ((by: StreamCloser) => void) | undefined = onStandaloneOpen();
     onAnswered?.('server');
-    const standalone = new StandaloneStream(response, {
+    const headers = { ...STREAM_HEADERS, 'mcp-session-id': id };
+    const standalone = new StandaloneStream(headers, {
       clock,
       deadlines,
       ...limits,
@@ -392,9 +403,20 @@ export class Connection implements Restable<Connection> {
   }
 }
 
+/** Whether the client of a GET has disconnected. */
+function hasLeft(incoming: ConnectionRequest): boolean {
+  return incoming.sink ? incoming.sink.isClosed : incoming.request.signal.aborted;
+}
+
 /** Whether the SDK's transport would open a stream for a GET. */
-function mayOpenStream(request: Request): boolean {
-  return isSupported(request) && (request.headers.get('accept') ?? '').includes('text/event-stream');
+function mayOpenStream(headers: NonNullable<Post['headers']>): boolean {
+  return isSupported({ headers }) && (headers.get('accept') ?? '').includes('text/event-stream');
+}
+
+/** Whether a GET opens the standalone stream, and is refused only if that is open. */
+export function opensStandalone(headers: NonNullable<Post['headers']>): boolean {
+  const lastEventId = headers.get('last-event-id');
+  return mayOpenStream(headers) && (lastEventId === null || lastEventId.startsWith(`${STANDALONE_STREAM}/`));
 }
 
 /** Whether the revision of a request is one of a connection. */

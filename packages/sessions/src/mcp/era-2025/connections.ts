@@ -25,7 +25,13 @@ import { ErrorCode, errorResponse, sessionNotFound } from '../wire/error-respons
 import { messagesOf, methodOf, propertyOf } from '../wire/json-rpc.js';
 import { ACCEPTED, isPlainAnswer, type PlainAnswer } from '../wire/plain-answer.js';
 import { isSseResponse } from '../wire/sse-stream.js';
-import { Connection, type ConnectionOptions, type ConnectionRequest, isSupported } from './connection.js';
+import {
+  Connection,
+  type ConnectionOptions,
+  type ConnectionRequest,
+  isSupported,
+  opensStandalone,
+} from './connection.js';
 import type { ConnectionRefs, ConnectionRegistry, ResolvedConnection } from './connection-registry.js';
 import type { EarlyAnswer } from './early-answer.js';
 import { type Hibernated, HibernatedStates } from './hibernated.js';
@@ -113,6 +119,16 @@ export class Connections {
   direct(incoming: PlainRequest): (() => Promise<Response | PlainAnswer>) | undefined {
     const call = plainCallOf2025(incoming);
     return call?.connection && (() => this.#continue(incoming, call.connection?.id ?? '', call));
+  }
+
+  /**
+   * A GET that opens the standalone stream over its sink; `undefined` if the request is none.
+   * @returns a function that serves it as `handle`
+   */
+  stream(incoming: PlainRequest): (() => Promise<Response | PlainAnswer>) | undefined {
+    const { headers } = incoming;
+    const id = headers.get(SESSION_HEADER);
+    return id !== null && opensStandalone(headers) ? () => this.#continue(incoming, id) : undefined;
   }
 
   /** @throws SessionError if a limit is reached or the store fails */
@@ -328,7 +344,7 @@ export class Connections {
       const response = await this.#options.contexts.run(contextOf(incoming, found), () =>
         connection.serve(request),
       );
-      isStreaming = !isPlainAnswer(response) && isSseResponse(response);
+      isStreaming = isPlainAnswer(response) ? response.isSent === true : isSseResponse(response);
       return response;
     } finally {
       if (!isStreaming) request.onAnswered?.(hasDisconnected(incoming) ? 'client' : 'server');
@@ -411,7 +427,11 @@ class RequestOfConnection implements ConnectionRequest {
   }
 
   get isPost(): boolean {
-    return isPlainRequest(this.#incoming);
+    return isPlainRequest(this.#incoming) && !this.#incoming.sink;
+  }
+
+  get sink(): PlainRequest['sink'] {
+    return isPlainRequest(this.#incoming) ? this.#incoming.sink : undefined;
   }
 
   get body(): unknown {

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { StreamCloser } from '../../session/presence.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Deadlines } from '../../time/deadlines.js';
-import { isSseResponse } from '../wire/sse-stream.js';
+import { responseOf } from '../wire/plain-answer.js';
 import { isPingResponse, StandaloneStream } from './standalone-stream.js';
 
 const SECOND_MS = 1000;
@@ -12,20 +12,21 @@ function setUp() {
   const deadlines = new Deadlines(clock, (error) => {
     throw error;
   });
-  const response = new Response(new ReadableStream(), { headers: { 'content-type': 'text/event-stream' } });
-  if (!isSseResponse(response)) throw new Error('The response is not an event stream.');
   const ends: StreamCloser[] = [];
   const closeConnection = vi.fn();
   const reports: boolean[] = [];
-  const stream = new StandaloneStream(response, {
-    clock,
-    deadlines,
-    closeConnection,
-    onResponsive: (isResponsive) => reports.push(isResponsive),
-    onEnd: (by) => ends.push(by),
-  });
+  const stream = new StandaloneStream(
+    { 'content-type': 'text/event-stream' },
+    {
+      clock,
+      deadlines,
+      closeConnection,
+      onResponsive: (isResponsive) => reports.push(isResponsive),
+      onEnd: (by) => ends.push(by),
+    },
+  );
   const pings: string[] = [];
-  const reader = stream.response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = responseOf(stream.answer).body?.pipeThrough(new TextDecoderStream()).getReader();
   const read = async () => {
     for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
       for (const [, id = ''] of next.value.matchAll(/"id":"([^"]+)","method":"ping"/g)) pings.push(id);

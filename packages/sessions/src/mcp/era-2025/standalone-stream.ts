@@ -1,6 +1,9 @@
 import type { Deadline } from '../../time/deadlines.js';
+import type { EventSink } from '../wire/event-sink.js';
 import { methodOf, propertyOf } from '../wire/json-rpc.js';
-import { SseStream, type SseStreamOptions } from '../wire/sse-stream.js';
+import { type PlainAnswer, STREAMED } from '../wire/plain-answer.js';
+import { SinkStream } from '../wire/sink-stream.js';
+import { type EndedBy, SseStream, type SseStreamOptions } from '../wire/sse-stream.js';
 
 /** The interval of pings. After an unanswered ping, the client does not count as present: within a minute. */
 const PING_INTERVAL_MS = 25_000;
@@ -10,6 +13,8 @@ const PROBE_TIMEOUT_MS = 2_000;
 const PING_ID_PREFIX = 'ping-';
 
 export interface StandaloneStreamOptions extends SseStreamOptions {
+  /** Carries the events. Default: a web-standard response does. */
+  readonly sink?: EventSink | undefined;
   /** Called with `false` when the client stops answering pings, and with `true` when it answers again. */
   readonly onResponsive?: (isResponsive: boolean) => void;
 }
@@ -27,7 +32,7 @@ interface Probe {
  * this one.
  */
 export class StandaloneStream {
-  readonly #stream: SseStream;
+  readonly #stream: SseStream | SinkStream;
   readonly #options: StandaloneStreamOptions;
   #pings = 0;
   #pendingPing: string | undefined;
@@ -37,24 +42,28 @@ export class StandaloneStream {
   #probe: Probe | undefined;
   #deadline: Deadline;
 
-  /** @param response its status and headers */
-  constructor(response: Response, options: StandaloneStreamOptions) {
+  constructor(headers: Readonly<Record<string, string>>, options: StandaloneStreamOptions) {
     this.#options = options;
     this.#deadline = this.#after(PING_INTERVAL_MS, () => this.#tick());
-    this.#stream = new SseStream(response, {
+    const { sink } = options;
+    const streamOptions = {
       ...options,
-      onEnd: (by) => {
+      onEnd: (by: EndedBy) => {
         this.#isEnded = true;
         this.#deadline.cancel();
         this.#probe?.settle(false);
         // A client whose other request was refused may be present without this stream.
         options.onEnd?.(this.#hasBlocked ? 'server' : by);
       },
-    });
+    };
+    this.#stream = sink
+      ? new SinkStream(sink, headers, streamOptions)
+      : new SseStream(new Response(null, { headers }), streamOptions);
   }
 
-  get response(): Response {
-    return this.#stream.response;
+  /** The answer to the GET. */
+  get answer(): Response | PlainAnswer {
+    return this.#stream instanceof SseStream ? this.#stream.response : STREAMED;
   }
 
   /** Sends a JSON-RPC message. @param id the event id; `''`: none */

@@ -1,5 +1,6 @@
 import type { Principal, RequestOrigin } from '../../access/access.js';
 import type { ClientKey } from '../../limits/client-key.js';
+import type { EventSink } from '../wire/event-sink.js';
 import type { CountUnread } from '../wire/sse-stream.js';
 
 /** A request to the MCP endpoint, and what HTTP knows about its client. */
@@ -23,7 +24,7 @@ export function hasDisconnected(incoming: McpRequest | PlainRequest): boolean {
   return isPlainRequest(incoming) ? incoming.isDisconnected : incoming.request.signal.aborted;
 }
 
-/** Whether a request is a POST of the plain lane, whose `request` is made when it is read. */
+/** Whether a request is one of the plain lane, whose `request` is made when it is read. */
 export function isPlainRequest(incoming: McpRequest | PlainRequest): incoming is PlainRequest {
   return 'headers' in incoming;
 }
@@ -34,6 +35,8 @@ export interface PlainRequest extends McpRequest {
   readonly request: Request;
   readonly headers: { get(name: string): string | null };
   readonly isDisconnected: boolean;
+  /** Carries the events of a GET. Absent: the request is a POST. */
+  readonly sink?: EventSink | undefined;
   /** Calls a function if the client disconnects before it has its answer. */
   onDisconnect(run: () => void): void;
 }

@@ -1,9 +1,14 @@
 /** A complete answer: status 200 and JSON, or 202 without a body. */
 export interface PlainAnswer {
   readonly json: string | undefined;
+  /** The response has begun: nothing is to be sent. */
+  readonly isSent?: true;
   /** The id of the connection that the request has opened. */
   readonly sessionId?: string;
 }
+
+/** The answer to a GET whose stream is open. */
+export const STREAMED: PlainAnswer = { json: undefined, isSent: true };
 
 /** The answer to a message that needs none. */
 export const ACCEPTED: PlainAnswer = { json: undefined };

@@ -2,11 +2,11 @@ import type { Clock } from '../../time/clock.js';
 import type { Deadline, Deadlines } from '../../time/deadlines.js';
 
 /** The maximum number of unread bytes that a client may leave for any time. */
-const MAX_IDLE_UNREAD_BYTES = 1024 * 1024;
+export const MAX_IDLE_UNREAD_BYTES: number = 1024 * 1024;
 /** With more unread bytes than that, a client must read something within this time. */
-const READ_TIMEOUT_MS = 10_000;
+export const READ_TIMEOUT_MS = 10_000;
 /** The maximum number of unread bytes to which a message is added. The message itself may have any size. */
-const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
+export const MAX_UNREAD_BYTES: number = 16 * 1024 * 1024;
 /** The size of the chunks that a client takes. A chunk counts as read when it is taken. */
 const CHUNK_BYTES = 64 * 1024;
 
@@ -108,7 +108,7 @@ export class SseStream {
    * @param id the event id, from which the client can resume. Default: none
    */
   sendEvent(json: string, id = ''): void {
-    this.#write(this.#encoder.encode(`event: message\n${id && `id: ${id}\n`}data: ${json}\n\n`));
+    this.#write(this.#encoder.encode(eventOf(json, id)));
   }
 
   /** Ends the stream after the messages that have been written. */
@@ -216,6 +216,11 @@ export class SseStream {
     this.#readTimeout?.cancel();
     this.#readTimeout = undefined;
   }
+}
+
+/** A JSON-RPC message as a server-sent event. @param id its event id; `''`: none */
+export function eventOf(json: string, id: string): string {
+  return `event: message\n${id && `id: ${id}\n`}data: ${json}\n\n`;
 }
 
 /** Whether a response is a stream of server-sent events. */

@@ -1,0 +1,59 @@
+import type { ServerResponse } from 'node:http';
+import type { EventSink } from '../mcp/wire/event-sink.js';
+import { limitReading } from './connection-limits.js';
+import type { RequestEnd } from './request-end.js';
+
+/** Events over a response of Node's HTTP server. */
+export class NodeSink implements EventSink {
+  readonly #outgoing: ServerResponse;
+  readonly #end: RequestEnd;
+  #isLimited = false;
+
+  constructor(outgoing: ServerResponse, end: RequestEnd) {
+    this.#outgoing = outgoing;
+    this.#end = end;
+  }
+
+  get unreadBytes(): number {
+    return this.#outgoing.destroyed ? 0 : this.#outgoing.writableLength;
+  }
+
+  get sentBytes(): number {
+    const { socket } = this.#outgoing;
+    // Node counts what waits in the socket, too.
+    return socket ? socket.bytesWritten - socket.writableLength : 0;
+  }
+
+  get isClosed(): boolean {
+    return this.#outgoing.destroyed;
+  }
+
+  start(headers: Readonly<Record<string, string>>): void {
+    this.#outgoing.writeHead(200, headers);
+    this.#outgoing.flushHeaders();
+  }
+
+  write(text: string): void {
+    if (this.#outgoing.destroyed) return;
+    this.#outgoing.write(text);
+    if (this.#isLimited || this.#outgoing.writableLength === 0) return;
+    this.#isLimited = true;
+    limitReading(this.#outgoing);
+  }
+
+  end(): void {
+    this.#outgoing.end();
+  }
+
+  destroy(): void {
+    this.#outgoing.destroy();
+  }
+
+  onClose(run: () => void): void {
+    this.#end.onEnd(run);
+  }
+
+  onRead(run: () => void): void {
+    this.#outgoing.once('drain', run);
+  }
+}
