@@ -2,6 +2,7 @@ import * as oidc from 'openid-client';
 import type { Secret } from '../vault/secret.js';
 import { digestOf } from '../vault/secret-digest.js';
 import type { ProviderSettings } from './provider-settings.js';
+import { metadataOf } from './server-metadata.js';
 
 /** Values that bind an authorization response to its request. */
 export interface AuthorizationChecks {
@@ -33,7 +34,7 @@ interface AuthorizationRequest extends AuthorizationDifferences {
 
 /** Whether a login sends its request to the provider directly (PAR, RFC 9126). */
 export function isPushed(configuration: oidc.Configuration, settings: ProviderSettings): boolean {
-  const { require_pushed_authorization_requests: isRequired } = configuration.serverMetadata();
+  const { require_pushed_authorization_requests: isRequired } = metadataOf(configuration);
   return settings.pushedAuthorization ?? isRequired === true;
 }
 

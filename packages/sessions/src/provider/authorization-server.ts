@@ -9,6 +9,7 @@ import { ProviderConnection } from './provider-connection.js';
 import { placeOf } from './provider-failure.js';
 import { type JsonWebKeySet, ProviderKeys } from './provider-keys.js';
 import type { ProviderSettings } from './provider-settings.js';
+import { metadataOf } from './server-metadata.js';
 
 export interface AuthorizationServerOptions {
   /** Its issuer, and this server's credentials for introspection. */
@@ -40,7 +41,7 @@ export class AuthorizationServer {
    * @throws ProviderError
    */
   async metadata(): Promise<oidc.ServerMetadata> {
-    return (await this.#configured()).serverMetadata();
+    return metadataOf(await this.#configured());
   }
 
   /** Requests its public keys, at most every two seconds while that fails. @throws ProviderError */

@@ -6,6 +6,7 @@ import { clientAuthentication } from './client-authentication.js';
 import { ENDPOINTS, type EndpointName, withoutInvalidFields } from './metadata-fields.js';
 import { addressOf, failureOf } from './provider-failure.js';
 import type { ProviderSettings } from './provider-settings.js';
+import { metadataOf } from './server-metadata.js';
 
 type Algorithm = 'oidc' | 'oauth2';
 
@@ -36,7 +37,7 @@ export async function discover(
 ): Promise<oidc.Configuration> {
   const { name: provider, issuer, pkce, deviceFlow } = settings;
   const configuration = await discovered(settings, call);
-  const metadata = configuration.serverMetadata();
+  const metadata = metadataOf(configuration);
   const lacking = (failure: Pick<ProviderFailure, 'step' | 'reason' | 'endpoint' | 'claim'>) =>
     new ProviderError({ provider, outcome: 'refused', endpoint: addressOf(issuer), ...failure });
   const missing = needed.find((name) => metadata[name] === undefined);

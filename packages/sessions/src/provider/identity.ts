@@ -7,6 +7,7 @@ import { type IdTokenCheck, type IdTokenFault, MAX_IDENTITY_LENGTH } from './id-
 import { fieldAt } from './json-pointer.js';
 import { addressOf } from './provider-failure.js';
 import type { ProviderSettings } from './provider-settings.js';
+import { metadataOf } from './server-metadata.js';
 
 const MAX_USER_INFO_BYTES = 256 * 1024;
 export const MAX_SESSION_LENGTH = 256;
@@ -96,7 +97,7 @@ export async function userInfo(
   settings: ProviderSettings,
   idTokenSubject?: string,
 ): Promise<UserInfo> {
-  const endpoint = configuration.serverMetadata().userinfo_endpoint;
+  const endpoint = metadataOf(configuration).userinfo_endpoint;
   if (!endpoint) throw refused(settings, { step: 'user_info', reason: 'endpoint_missing' });
   const text = await requestUserInfo(new URL(endpoint), configuration, accessToken, settings);
   const { data: info } = objectSchema.safeParse(parseJson(text));

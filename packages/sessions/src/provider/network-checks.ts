@@ -5,6 +5,7 @@ import type { CheckRuntime, Contact } from './provider-contact.js';
 import { failed, MAX_SHOWN_CHARACTERS, NO_METADATA, type ProviderCheck, result } from './provider-report.js';
 import type { ProviderSettings } from './provider-settings.js';
 import type { RecordedRequests } from './recorded-requests.js';
+import { metadataOf } from './server-metadata.js';
 
 const NOT_REACHED = 'the provider was not reached';
 
@@ -65,7 +66,7 @@ export function discovery(
   const answers = requests.answers.filter(({ isForm }) => !isForm);
   const found = answers.map(({ address, answered }) => `${address}: ${answered}`).join('; ');
   const { discovery: failure, configuration } = contact;
-  if (deviceFlow && configuration && !configuration.serverMetadata().device_authorization_endpoint) {
+  if (deviceFlow && configuration && !metadataOf(configuration).device_authorization_endpoint) {
     const lacking = { provider, step: 'device', reason: 'endpoint_missing', outcome: 'refused' } as const;
     return failed('discovery', lacking);
   }
@@ -85,7 +86,7 @@ export function issuer(
   if (failure?.reason === 'issuer_mismatch') return failed('issuer', failure);
   if (endpoints) return result('issuer', 'unused', 'not needed: the endpoints are configured');
   if (!configuration) return result('issuer', 'unknown', NO_METADATA);
-  return result('issuer', 'ok', configuration.serverMetadata().issuer);
+  return result('issuer', 'ok', metadataOf(configuration).issuer);
 }
 
 export function clock(

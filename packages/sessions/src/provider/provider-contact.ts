@@ -8,6 +8,7 @@ import { credentialsIn } from './credentials.js';
 import type { ProviderConnection } from './provider-connection.js';
 import { endpointOf, failureOf } from './provider-failure.js';
 import type { ProviderSettings } from './provider-settings.js';
+import { metadataOf } from './server-metadata.js';
 
 /** The addresses of this server that are registered at the provider. */
 export interface RegisteredAddresses {
@@ -59,7 +60,7 @@ export async function contactProvider(
   }
   const nothingSent = { configuration, discovery: undefined, token: undefined, pushed: undefined };
   if (runtime.isAnonymous) return nothingSent;
-  const metadata = configuration.serverMetadata();
+  const metadata = metadataOf(configuration);
   const failing = async (step: 'token' | 'pushed_authorization', send: () => Promise<unknown>) => {
     try {
       await send();

@@ -8,9 +8,9 @@ import {
   withoutSecrets,
 } from '../session/provider-failures.js';
 import { inChain, networkFailureOf } from './network-failure.js';
+import { metadataOf } from './server-metadata.js';
 import { rejectsClient } from './token-answer-table.js';
 import { retryAfterSecondsOf, TokenEndpointError } from './token-answers.js';
-
 /** Where a request failed. */
 export interface FailurePlace {
   readonly provider: string;
@@ -90,7 +90,7 @@ export function placeOf(
   step: FailurePlace['step'],
   configuration: oidc.Configuration,
 ): Omit<FailurePlace, 'provider'> {
-  return { step, endpoint: endpointOf(step, configuration.serverMetadata()) };
+  return { step, endpoint: endpointOf(step, metadataOf(configuration)) };
 }
 
 /** The origin and path of an address: queries can contain secrets. */

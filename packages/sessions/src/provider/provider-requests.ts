@@ -31,6 +31,7 @@ import { type JsonWebKeySet, ProviderKeys } from './provider-keys.js';
 import type { ProviderSettings } from './provider-settings.js';
 import { failedRefresh } from './refresh-failure.js';
 import { TokenRevocation } from './revocation.js';
+import { metadataOf } from './server-metadata.js';
 import { RAW_ANSWER } from './token-answers.js';
 import { checkedIdToken, grantedIn, refreshedIn, scopesInCallback } from './token-response.js';
 
@@ -130,7 +131,7 @@ export class ProviderRequests {
    * @throws as `prepare`
    */
   async logoutTokenIssuer(): Promise<{ readonly issuer: string; readonly hasKeys: boolean }> {
-    const { issuer, jwks_uri: jwksUri } = (await this.#configured()).serverMetadata();
+    const { issuer, jwks_uri: jwksUri } = metadataOf(await this.#configured());
     return { issuer, hasKeys: jwksUri !== undefined };
   }
 
@@ -182,7 +183,7 @@ export class ProviderRequests {
       checks.nonce.reveal(),
     ];
     await this.#failures.run({ ...placeOf('authorization', configuration), secrets }, async () =>
-      assertSuccess(callback.searchParams, configuration.serverMetadata(), this.#settings.name),
+      assertSuccess(callback.searchParams, metadataOf(configuration), this.#settings.name),
     );
     const requestedAtMs = this.#clock.now();
     const request = {
@@ -240,7 +241,7 @@ export class ProviderRequests {
     try {
       const configuration = await this.#connection.configured();
       const secrets = [deviceCode.reveal()];
-      place = { step: 'device', endpoint: endpointOf('token', configuration.serverMetadata()), secrets };
+      place = { step: 'device', endpoint: endpointOf('token', metadataOf(configuration)), secrets };
       const requestedAtMs = this.#clock.now();
       const response = await this.#connection.fenced(fence.look, () =>
         requestDeviceTokens(configuration, this.#settings, deviceCode, claims),

@@ -5,6 +5,7 @@ import { EARLIER_REASONS } from './network-checks.js';
 import type { Contact, RegisteredAddresses } from './provider-contact.js';
 import { failed, NO_METADATA, type ProviderCheck, result } from './provider-report.js';
 import type { ProviderSettings } from './provider-settings.js';
+import { metadataOf } from './server-metadata.js';
 
 /** The scopes of OpenID Connect Core sections 5.4 and 11. A provider that announces scopes announces these. */
 const STANDARD_SCOPES = new Set(['openid', 'profile', 'email', 'address', 'phone', 'offline_access']);
@@ -123,7 +124,7 @@ export function pushedAuthorization(
   const name = 'pushed_authorization';
   if (!configuration || !isPushed(configuration, settings)) return result(name, 'unused', 'not required');
   if (pushed) return failed(name, pushed);
-  return result(name, 'ok', String(configuration.serverMetadata().pushed_authorization_request_endpoint));
+  return result(name, 'ok', String(metadataOf(configuration).pushed_authorization_request_endpoint));
 }
 
 export function redirectUri({ redirectUri: uri }: RegisteredAddresses): ProviderCheck {

@@ -1,6 +1,7 @@
 import type * as oidc from 'openid-client';
 import { clientAuthentication } from './client-authentication.js';
 import type { ProviderSettings } from './provider-settings.js';
+import { metadataOf } from './server-metadata.js';
 
 /** A token that is revoked, and what a request needs beside it. */
 export interface RevokedToken {
@@ -26,7 +27,7 @@ export async function revocationRequest(
   const { method = 'POST', body = 'form', tokenField = 'token', authentication = 'client' } = given ?? {};
   const headers = new Headers({ accept: 'application/json', ...given?.headers });
   const fields = new URLSearchParams({ [tokenField]: token, ...(!given && { token_type_hint: hint }) });
-  const metadata = configuration.serverMetadata();
+  const metadata = metadataOf(configuration);
   if (authentication === 'bearer') headers.set('authorization', `Bearer ${accessToken}`);
   else {
     const authenticate = await clientAuthentication(body === 'form' ? settings : inHeader(settings));

@@ -10,6 +10,7 @@ import type { ProviderConnection } from './provider-connection.js';
 import { type FailurePlace, placeOf } from './provider-failure.js';
 import type { ProviderSettings } from './provider-settings.js';
 import { type RevocationCall, type RevokedToken, revocationRequest } from './revocation-request.js';
+import { metadataOf } from './server-metadata.js';
 import { saysDead, type TokenAnswer } from './token-answer-table.js';
 import { answerOf, TokenEndpointError } from './token-answers.js';
 
@@ -69,7 +70,7 @@ export class TokenRevocation {
     };
     try {
       const configuration = await this.#connection.configured();
-      if (!configuration.serverMetadata().revocation_endpoint) return 'unsupported';
+      if (!metadataOf(configuration).revocation_endpoint) return 'unsupported';
       const accessToken = tokens.accessToken.reveal();
       const refreshToken = tokens.refreshToken?.reveal();
       const send = (token: string, hint: RevokedToken['hint']) =>

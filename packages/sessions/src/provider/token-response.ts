@@ -3,6 +3,7 @@ import type { GrantedTokens } from '../account/refresh/granted-tokens.js';
 import { Secret } from '../vault/secret.js';
 import { checkIdToken, type IdTokenCheck, type IdTokenExpectations } from './id-token.js';
 import type { ProviderSettings } from './provider-settings.js';
+import { metadataOf } from './server-metadata.js';
 import { shownFields } from './shown-fields.js';
 import { RAW_ANSWER, UNCHECKED_ID_TOKEN } from './token-answers.js';
 
@@ -100,7 +101,7 @@ export function checkedIdToken(
 ): IdTokenCheck | undefined {
   const idToken = idTokenIn(response);
   if (idToken === undefined) return undefined;
-  const { issuer, id_token_signing_alg_values_supported: announced } = configuration.serverMetadata();
+  const { issuer, id_token_signing_alg_values_supported: announced } = metadataOf(configuration);
   return checkIdToken(idToken, {
     issuer,
     clientId: settings.clientId,
