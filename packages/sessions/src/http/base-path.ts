@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { getPath } from 'hono/utils/url';
 import { WELL_KNOWN } from '../access/protected-resource.js';
 
+/** The path of the MCP endpoint, below the public URL. */
+export const MCP_PATH = '/mcp';
 /** The path of health checks. As middleware, the server leaves this path to the author's app. */
 export const HEALTH_PATH = '/healthz';
 /** The path at which a load balancer asks whether this process can serve requests now. Treated like the other one. */
@@ -27,9 +28,11 @@ export class BasePath {
     return this.#base;
   }
 
-  /** The path of a request, relative to the base, as routes are registered. */
-  routeOf(request: Request, incoming: IncomingMessage | undefined): string {
-    const path = getPath(request);
+  /**
+   * The path of a request, relative to the base, as routes are registered.
+   * @param path as the router reads it from the URL
+   */
+  routeOf(path: string, incoming: IncomingMessage | undefined): string {
     return this.within(wholePathOf(incoming) ?? path) ?? this.within(path) ?? path;
   }
 

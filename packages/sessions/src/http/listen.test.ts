@@ -5,6 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { BasePath } from './base-path.js';
 import type { HttpEnv } from './http-env.js';
 import { nodeServerOptions } from './http-limits.js';
+import { LazyApp } from './lazy-app.js';
 import { listen } from './listen.js';
 import { nodeHandlerOf } from './node-handler.js';
 
@@ -41,7 +42,7 @@ it.each([
 ])('a connection is kept for $seconds seconds after a response', async ({ keepAliveMs, seconds }) => {
   const sockets: Socket[] = [];
   const app = new Hono<HttpEnv>().get('/', (c) => c.text('answered'));
-  const handler = nodeHandlerOf(app, new BasePath(''));
+  const handler = nodeHandlerOf(new LazyApp(async () => app), new BasePath(''));
   const { port, close } = await listen(
     (request, response) => {
       sockets.push(request.socket);

@@ -5,6 +5,7 @@ import { Hono } from 'hono';
 import { expect, it, onTestFinished } from 'vitest';
 import { BasePath } from './base-path.js';
 import type { HttpEnv } from './http-env.js';
+import { LazyApp } from './lazy-app.js';
 import { nodeHandlerOf } from './node-handler.js';
 
 // In real time: Node restarts its timer whenever the client's kernel accepts data.
@@ -12,7 +13,7 @@ it('closes the connection of an unread response, and no other connection [securi
   // More than the kernel buffers.
   const large = 'x'.repeat(32 * 1024 * 1024);
   const app = new Hono<HttpEnv>().get('/large', (c) => c.text(large));
-  const server = createServer(nodeHandlerOf(app, new BasePath('')));
+  const server = createServer(nodeHandlerOf(new LazyApp(async () => app), new BasePath('')));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   // A TCP server that listens has an AddressInfo.
   const { port } = server.address() as AddressInfo;

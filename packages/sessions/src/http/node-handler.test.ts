@@ -1,10 +1,21 @@
-import { createServer, request as httpRequest, type IncomingMessage, type RequestListener } from 'node:http';
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { buffer, text } from 'node:stream/consumers';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
+import { Hono } from 'hono';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createSessions } from '../server/create-sessions.js';
 import type { Sessions } from '../server/sessions.js';
+import { BasePath } from './base-path.js';
+import type { HttpEnv } from './http-env.js';
+import { LazyApp } from './lazy-app.js';
+import { nodeHandlerOf } from './node-handler.js';
 
 const JSON_HEADERS = {
   'content-type': 'application/json',
@@ -68,6 +79,51 @@ const parseJson = (body: Buffer): unknown => JSON.parse(body.toString());
 
 const post = (url: string, body: string, headers: Record<string, string> = JSON_HEADERS) =>
   fetch(url, { method: 'POST', body, headers });
+
+describe('routes that are being loaded', () => {
+  /** A server whose routes are loaded by `finish`. @returns its port, and whether the only request was aborted */
+  async function serveLater(
+    onRequest: (finish: () => void, response: ServerResponse) => void,
+    isMiddleware = false,
+  ) {
+    const app = new Hono<HttpEnv>();
+    const isAborted = new Promise<boolean>((resolve) => {
+      app.get('/own', (c) => {
+        resolve(c.req.raw.signal.aborted);
+        return c.text('own');
+      });
+    });
+    let finish: () => void = () => undefined;
+    const routes = new LazyApp(() => new Promise((resolve) => (finish = () => resolve(app))));
+    const handler = nodeHandlerOf(routes, new BasePath(''));
+    const server = createServer((request, response) => {
+      handler(request, response, isMiddleware ? () => response.end('mine') : undefined);
+      onRequest(finish, response);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    closings.push(() => new Promise((resolve) => server.close(resolve)));
+    // A TCP server that listens has an AddressInfo.
+    return { port: (server.address() as AddressInfo).port, isAborted };
+  }
+
+  it('are told that the client has disconnected meanwhile', async () => {
+    const { port, isAborted } = await serveLater((finish, response) => {
+      response.once('close', finish);
+      client.destroy();
+    });
+    const client = connect(port, '127.0.0.1');
+    client.write('GET /own HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    expect(await isAborted).toBe(true);
+  });
+
+  it('take their own requests, and pass others on', async () => {
+    const { port } = await serveLater((finish) => setImmediate(finish), true);
+    const answers = ['own', 'other', 'own'].map(async (path) =>
+      (await fetch(`http://127.0.0.1:${port}/${path}`)).text(),
+    );
+    expect(await Promise.all(answers)).toEqual(['own', 'mine', 'own']);
+  });
+});
 
 describe('behind a body parser, the MCP endpoint', () => {
   it.each([

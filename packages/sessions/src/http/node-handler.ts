@@ -6,6 +6,7 @@ import { type BasePath, HEALTH_PATH, pathOf, READY_PATH, wholePathOf } from './b
 import { ChunkLimit } from './body/body-buffer.js';
 import { limitReading } from './connection-limits.js';
 import type { HttpEnv } from './http-env.js';
+import type { LazyApp } from './lazy-app.js';
 import type { HandedOn, PlainLane } from './plain-lane.js';
 
 /** Serves requests of Node's HTTP server. With `next`, serves only requests for the app's own routes. */
@@ -15,36 +16,52 @@ type NodeHandler = (request: IncomingMessage, response: ServerResponse, next?: (
  * Serves an app to Node's HTTP server. Does not replace the global `Request` and `Response`.
  * @param lane serves what it can before the app. Default: none
  */
-export function nodeHandlerOf(app: Hono<HttpEnv>, basePath: BasePath, lane?: PlainLane): NodeHandler {
+export function nodeHandlerOf(app: LazyApp, basePath: BasePath, lane?: PlainLane): NodeHandler {
   const handedOnBy = new WeakMap<IncomingMessage, HandedOn>();
   const listener = getRequestListener(
     (request, { incoming, outgoing }) => {
-      const handedOn = handedOnBy.get(incoming as IncomingMessage);
-      // The adapter does not notice that the client has disconnected before.
-      const sent =
-        handedOn && outgoing.closed ? new Request(request, { signal: AbortSignal.abort() }) : request;
-      return app.fetch(sent, { incoming, outgoing, isUnmodified: true, handedOn });
+      const respond = (loaded: Pick<Hono<HttpEnv>, 'fetch'>) => {
+        // The adapter does not notice that the client has disconnected before.
+        const sent = outgoing.closed ? abortedRequest(request) : request;
+        const handedOn = handedOnBy.get(incoming as IncomingMessage);
+        return loaded.fetch(sent, { incoming, outgoing, isUnmodified: true, handedOn });
+      };
+      return app.loaded ? respond(app.loaded) : app.load().then(respond);
     },
     { overrideGlobalObjects: false },
   );
-  const isOwn = ownRoutesOf(app, basePath);
+  let isOwn: ((request: IncomingMessage) => boolean) | undefined;
   const pipelining = new PipeliningLimit();
-  return (request, response, next) => {
-    if (next && !isOwn(request)) {
-      next();
-      return;
-    }
+  const serve = (request: IncomingMessage, response: ServerResponse) => {
     if (!pipelining.admit(request, response)) return;
-    const serve = () => {
+    const listen = () => {
       limitReading(response);
       void listener(request, response);
     };
     const isTaken = lane?.serve(request, response, (handedOn) => {
       handedOnBy.set(request, handedOn);
-      serve();
+      listen();
     });
-    if (!isTaken) serve();
+    if (!isTaken) listen();
   };
+  const serveOwn = (request: IncomingMessage, response: ServerResponse, next: () => void) => {
+    if (!app.loaded) {
+      void app.load().then(
+        () => serveOwn(request, response, next),
+        (error: Error) => response.destroy(error),
+      );
+      return;
+    }
+    isOwn ??= ownRoutesOf(app.loaded, basePath);
+    if (isOwn(request)) serve(request, response);
+    else next();
+  };
+  return (request, response, next) => (next ? serveOwn(request, response, next) : serve(request, response));
+}
+
+/** The request of a client that has disconnected, without its body. The adapter's object cannot be copied. */
+function abortedRequest({ url, method, headers }: Request): Request {
+  return new Request(url, { method, headers, signal: AbortSignal.abort() });
 }
 
 /** Clients, browsers and proxies wait for a response before they send the next request on a connection. */

@@ -1,10 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import { type Context, Hono } from 'hono';
 import { cors } from 'hono/cors';
+import { getPath } from 'hono/utils/url';
 import { SessionError } from '../errors.js';
 import { acceptedAnswers, acceptingByName } from '../http/accept.js';
 import { type AdmissionOptions, EndpointAdmission, withoutCredentials } from '../http/admission.js';
-import { type BasePath, HEALTH_PATH, READY_PATH } from '../http/base-path.js';
+import { type BasePath, HEALTH_PATH, MCP_PATH, READY_PATH } from '../http/base-path.js';
 import { JsonBodyReader } from '../http/body/json-body.js';
 import { refusedBodyResponse } from '../http/body/refused-body.js';
 import type { RequestScheduler } from '../http/body/request-scheduler.js';
@@ -45,9 +46,6 @@ export interface AppOptions extends LoginAppOptions, AdmissionOptions, BackChann
   /** Whether the stores can be used. */
   readonly isReady: () => boolean;
 }
-
-/** The path of the MCP endpoint, below the public URL. */
-export const MCP_PATH = '/mcp';
 
 const REFUSAL_CODES = {
   403: ErrorCode.invalidRequest,
@@ -121,7 +119,7 @@ function guardedApp(options: LoginAppOptions, notFoundMessage: () => string): Ho
   const { guards, basePath, browserFlow, publicUrl, trustedProxies } = options;
   const { unreadResponses, warnings, brand, onError } = options;
   const app = new Hono<HttpEnv>({
-    getPath: (request, { env } = {}) => basePath.routeOf(request, env?.incoming),
+    getPath: (request, { env } = {}) => basePath.routeOf(getPath(request), env?.incoming),
   });
 
   /** Answers with a page if the client accepts one, else with a JSON-RPC error. */

@@ -2,6 +2,7 @@ import { type Access, OpenAccess } from '../access/access.js';
 import { type AccessSettings, isBearer } from '../access/access-options.js';
 import { BearerAccess } from '../access/bearer-access.js';
 import { TokenVerifier } from '../access/token-verifier.js';
+import { MCP_PATH } from '../http/base-path.js';
 import type { Limits } from '../limits/limits.js';
 import { RateLimiter } from '../limits/rate-limiter.js';
 import type { AuthorizationServer } from '../provider/authorization-server.js';
@@ -9,7 +10,6 @@ import { providerSettings } from '../provider/provider-settings.js';
 import { providerFailed, type SessionEvents } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
-import { MCP_PATH } from './app.js';
 
 export interface ComposeAccessOptions {
   readonly publicUrl: () => URL;

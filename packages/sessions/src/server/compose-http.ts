@@ -1,20 +1,18 @@
 import type { RequestListener } from 'node:http';
-import type { Hono } from 'hono';
 import type { Access } from '../access/access.js';
 import { isBearer } from '../access/access-options.js';
-import { BasePath } from '../http/base-path.js';
+import { BasePath, MCP_PATH } from '../http/base-path.js';
 import { BodyMemoryLimit } from '../http/body/body-memory-limit.js';
 import { RequestScheduler } from '../http/body/request-scheduler.js';
 import { DeploymentWarnings } from '../http/deployment-warnings.js';
 import { Guards } from '../http/guards.js';
-import type { HttpEnv } from '../http/http-env.js';
+import { LazyApp } from '../http/lazy-app.js';
 import { nodeHandlerOf } from '../http/node-handler.js';
 import { PlainLane } from '../http/plain-lane.js';
 import { RequestsInFlight } from '../http/request-end.js';
 import { UnreadResponseLimit } from '../http/unread-response-limit.js';
 import { LoginRequestLimits } from '../login/browser/request-limits.js';
 import type { Endpoint } from '../mcp/endpoint.js';
-import { createApp, createLoginApp, MCP_PATH } from './app.js';
 import { composeAccess } from './compose-access.js';
 import { composeBackChannelLogout } from './compose-back-channel-logout.js';
 import type { LoginParts } from './compose-logins.js';
@@ -28,7 +26,7 @@ export interface HttpParts {
   readonly access: Access;
   readonly calls: RequestsInFlight;
   /** All routes. */
-  readonly app: Hono<HttpEnv>;
+  readonly app: LazyApp;
   /** All routes, for Node's HTTP server. */
   readonly handler: ReturnType<typeof nodeHandlerOf>;
   /** The routes of a login only, for a server whose client uses stdio. */
@@ -100,7 +98,7 @@ export function composeHttp(
     requestsInFlight: calls,
   };
   const targets = new Set([MCP_PATH, `${basePath.path}${MCP_PATH}`]);
-  const app = createApp({
+  const appOptions = {
     ...loginApp,
     ...endpointOptions,
     bearer,
@@ -109,12 +107,16 @@ export function composeHttp(
     backChannelLogout: composeBackChannelLogout(settings, environment, parts),
     isClosing,
     isReady,
-  });
+  };
+  const app = new LazyApp(async () => (await import('./app.js')).createApp(appOptions));
   return {
     access,
     calls,
     app,
     handler: nodeHandlerOf(app, basePath, new PlainLane({ ...loginApp, ...endpointOptions, targets })),
-    createLoginHandler: () => nodeHandlerOf(createLoginApp(loginApp), basePath),
+    createLoginHandler: () => {
+      const pages = new LazyApp(async () => (await import('./app.js')).createLoginApp(loginApp));
+      return nodeHandlerOf(pages, basePath);
+    },
   };
 }

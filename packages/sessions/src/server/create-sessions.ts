@@ -1,4 +1,5 @@
 import { SessionError } from '../errors.js';
+import { MCP_PATH } from '../http/base-path.js';
 import { listen } from '../http/listen.js';
 import { statusChangedBy } from '../mcp/server/status-resource.js';
 import { auditLog } from '../observe/audit-log.js';
@@ -11,7 +12,6 @@ import type { JoinableCluster } from '../store/cluster.js';
 import { type CreatePorts, createMapPorts } from '../store/ports.js';
 import { systemClock } from '../time/clock.js';
 import { systemRandom } from '../vault/random.js';
-import { MCP_PATH } from './app.js';
 import { assertNotDebugged } from './assert-not-debugged.js';
 import { composeHttp } from './compose-http.js';
 import { composeLogins, type LoginParts } from './compose-logins.js';
@@ -21,7 +21,6 @@ import { holdProcess, Lifecycle } from './lifecycle.js';
 import { assertKeepAlive, assertMayListen, assertMayServeStdio } from './listen-rules.js';
 import { closeOptions, listenOptions, serveStdioOptions } from './method-options.js';
 import type { NamedProviders, SessionsOptions } from './options.js';
-import { reportProviders } from './provider-reports.js';
 import { environmentFetch, proxyFor } from './proxy-fetch.js';
 import { PublicUrl } from './public-url.js';
 import type { Sessions } from './sessions.js';
@@ -112,7 +111,8 @@ export function composeServer(createPorts: CreatePorts, options: SessionsOptions
 
     async handleRequest(request, { incoming, outgoing } = {}) {
       lifecycle.overHttp();
-      return http.app.fetch(request, { ...(incoming && { incoming }), ...(outgoing && { outgoing }) });
+      const app = await http.app.load();
+      return app.fetch(request, { ...(incoming && { incoming }), ...(outgoing && { outgoing }) });
     },
 
     resourceUpdatedForAll(uri) {
@@ -125,12 +125,14 @@ export function composeServer(createPorts: CreatePorts, options: SessionsOptions
 
     onEvent: (listener) => events.subscribe(publicListener(parts.keys, listener)),
 
-    checkProviders: () =>
-      reportProviders(
+    async checkProviders() {
+      const { reportProviders } = await import('./provider-reports.js');
+      return reportProviders(
         settings,
         { ...environment, ...(options.runtime?.fetch ? {} : { proxyFor }) },
         publicUrl.known,
-      ),
+      );
+    },
 
     async listen(options) {
       const { port = DEFAULT_PORT, host = '127.0.0.1', keepAliveMs } = listenOptions(options);

@@ -5,6 +5,7 @@ import {
   SIGN_IN_CALLBACK_PATH,
 } from '../login/browser/authorization.js';
 import { backChannelLogoutPath } from '../login/browser/back-channel-logout.js';
+import { checkProvider } from '../provider/provider-check.js';
 import type { CheckRuntime } from '../provider/provider-contact.js';
 import type { ProviderReport } from '../provider/provider-report.js';
 import { providerSettings } from '../provider/provider-settings.js';
@@ -14,12 +15,11 @@ import type { SessionsSettings } from './settings.js';
  * Checks all providers, and in bearer access the authorization server of the clients. Never rejects.
  * @param publicUrl absent while it is not known
  */
-export async function reportProviders(
+export function reportProviders(
   { providers, access }: SessionsSettings,
   runtime: CheckRuntime,
   publicUrl: URL | undefined,
 ): Promise<readonly ProviderReport[]> {
-  const { checkProvider } = await import('../provider/provider-check.js');
   const at = (path: string) => publicUrl && new URL(`.${path}`, publicUrl);
   const reports = providers.map((settings, index) => {
     const redirectUri = at(index === 0 ? DEFAULT_CALLBACK_PATH : providerCallbackPath(settings.name));

@@ -15,7 +15,8 @@ import {
 import type { AttemptStore } from '../attempt-store.js';
 import type { FailedLogin, LoginFault, TransactionDigests } from '../login-attempt.js';
 import { endedAs, type LoginCompletion } from '../login-completion.js';
-import { type LoginDestination, printableName } from '../pages/page.js';
+import type { LoginDestination } from '../pages/page.js';
+import { printableName } from '../printable-name.js';
 import {
   Authorization,
   type AuthorizationOptions,

@@ -14,13 +14,6 @@ export interface Page {
 /** An authorization server on the pages: its name, and the host that the browser is redirected to. */
 export type LoginDestination = Pick<Provider, 'displayName' | 'host'>;
 
-const MAX_NAME_LENGTH = 80;
-
-/** Shortens a name from a client or provider, and removes control and direction characters, which could mislead. */
-export function printableName(name: string): string {
-  return name.replaceAll(/\p{C}/gu, '').slice(0, MAX_NAME_LENGTH);
-}
-
 export type Markup = ReturnType<typeof html>;
 
 /** The content of a page without a form. */

@@ -5,7 +5,7 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
-import { printableName } from '../../login/pages/page.js';
+import { printableName } from '../../login/printable-name.js';
 
 const envelopeSchema = z
   .object({
