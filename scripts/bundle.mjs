@@ -3,8 +3,20 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 
-/** What sends requests to providers is loaded on demand. */
-const SHARED = /[\\/]src[\\/](?!provider[\\/])/;
+/** Collects the modules that an entry imports, and those that they import, without `import()`. */
+function modulesAtStart(entry, found) {
+  return {
+    name: 'modules-at-start',
+    buildEnd() {
+      const visit = (id) => {
+        if (found.has(id)) return;
+        found.add(id);
+        for (const imported of this.getModuleInfo(id)?.importedIds ?? []) visit(imported);
+      };
+      visit(entry);
+    },
+  };
+}
 
 /** The modules of `src` that `exports` and `bin` of a package name, without their ending. */
 export function entriesOf(folder) {
@@ -14,15 +26,17 @@ export function entriesOf(folder) {
 }
 
 /**
- * Bundles these modules of a package. What several of them need, and what a dynamic `import` loads, is in files of its
- * own, so that every module exists once. Other packages stay imports.
+ * Bundles these modules of a package, of which the first is the main one. What several of them need, and what a dynamic
+ * `import` loads, is in files of its own, so that every module exists once. Other packages stay imports.
  */
 export async function bundle(folder, entries, into) {
+  const atStart = new Set();
   const build = await rolldown({
     cwd: folder,
     platform: 'node',
     input: Object.fromEntries(entries.map((name) => [name, `./src/${name}.ts`])),
     external: /^[a-z@]/,
+    plugins: [modulesAtStart(join(folder, 'src', `${entries[0]}.ts`), atStart)],
   });
   try {
     await build.write({
@@ -31,7 +45,7 @@ export async function bundle(folder, entries, into) {
       // Source maps contain the sources with their comments.
       comments: { jsdoc: false },
       // Otherwise each set of entries that share modules would have a file.
-      codeSplitting: { groups: [{ name: 'shared', test: SHARED, minShareCount: 2 }] },
+      codeSplitting: { groups: [{ name: 'shared', test: (id) => atStart.has(id), minShareCount: 2 }] },
     });
   } finally {
     await build.close();
