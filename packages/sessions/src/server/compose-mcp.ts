@@ -42,6 +42,7 @@ export function composeMcp(
     sessionFetch,
     states,
     logins,
+    messages,
     outlivesProcess,
   }: SessionParts & LoginParts,
 ): McpParts {
@@ -75,6 +76,7 @@ export function composeMcp(
     onError,
     onProtocolError,
     elicitation: settings.elicitation,
+    messages: outlivesProcess ? messages : undefined,
     registry,
     owners,
     accounts,

@@ -6,6 +6,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { SessionError } from '../../errors.js';
 import type { OpenBrowser } from '../../login/browser/open-browser.js';
+import type { Messages } from '../../session/messages.js';
 import { isThenable } from '../../time/promises.js';
 import type { BoundStates } from '../request/bound-state.js';
 import { CALL_BYTES } from '../request/client-memory-limits.js';
@@ -73,6 +74,8 @@ export type ServerFactoryOptions = {
   readonly argumentElements: number;
   /** Which clients are asked to open links. */
   readonly elicitation: Elicitation;
+  /** Absent if no other node can get the requests of a 2026 client. */
+  readonly messages: Messages | undefined;
 } & Omit<
   LoginToolOptions,
   keyof ServerEnvironment | 'inputSchema' | 'outputSchema' | 'rounds' | 'elicitation'
@@ -140,7 +143,7 @@ export class ServerFactory {
       withHandle: loginOutputSchema({ ...options, hasHandles: true }),
       withoutHandle: loginOutputSchema({ ...options, hasHandles: false }),
     };
-    this.#elicitation = new ElicitationPolicy(options.elicitation, options.clock);
+    this.#elicitation = new ElicitationPolicy(options.elicitation, options.clock, options.messages);
     this.#rounds = new LoginRounds({ ...options, elicitation: this.#elicitation });
     const {
       instructions: _told,

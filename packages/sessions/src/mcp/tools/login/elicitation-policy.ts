@@ -1,6 +1,7 @@
 import type { McpServer, ServerContext } from '@modelcontextprotocol/server';
 import { ExpiringMap } from '../../../limits/expiring-map.js';
 import type { SessionRef } from '../../../session/ids.js';
+import type { Messages } from '../../../session/messages.js';
 import type { Clock } from '../../../time/clock.js';
 import { digestOf } from '../../../vault/secret-digest.js';
 import type { ClientInfo } from '../../request/client-capabilities.js';
@@ -47,9 +48,16 @@ export class ElicitationPolicy {
   readonly #mode: Elicitation;
   /** By session, or for a request without a session by client information and address. */
   readonly #asked: ExpiringMap<string, Asked>;
+  readonly #clock: Clock;
+  readonly #messages: Messages | undefined;
+  /** What ends the wait for the answer of a client that other nodes may get, by its key. */
+  readonly #awaited = new Map<string, () => void>();
 
-  constructor(mode: Elicitation, clock: Clock) {
+  /** @param messages absent if no other node can get the answers of 2026 clients */
+  constructor(mode: Elicitation, clock: Clock, messages?: Messages) {
     this.#mode = mode;
+    this.#clock = clock;
+    this.#messages = messages;
     this.#asked = new ExpiringMap({ clock, maxEntries: MAX_REMEMBERED, ttlMs: REMEMBERED_MS });
   }
 
@@ -80,12 +88,32 @@ export class ElicitationPolicy {
   asked({ key }: AskableClient): void {
     const { unanswered = 0, ...asked } = this.#asked.get(key) ?? {};
     this.#remember(key, { ...asked, unanswered: unanswered + 1 });
+    this.#await(key);
   }
 
   /** Notes that a client has answered, with any answer. */
   answered({ key }: AskableClient): void {
+    this.#answered(key);
+    this.#messages?.publish(topicOf(key));
+  }
+
+  #answered(key: string): void {
+    this.#awaited.get(key)?.();
     const { unanswered = 1, ...asked } = this.#asked.get(key) ?? {};
     this.#remember(key, { ...asked, unanswered: Math.max(0, unanswered - 1), hasAnswered: true });
+  }
+
+  /** Hears of the answer that another node gets, as long as the question is remembered. */
+  #await(key: string): void {
+    if (!this.#messages || this.#awaited.has(key) || this.#awaited.size >= MAX_REMEMBERED) return;
+    const unsubscribe = this.#messages.subscribe(topicOf(key), () => this.#answered(key));
+    const end = () => {
+      unsubscribe();
+      cancelTimer();
+      this.#awaited.delete(key);
+    };
+    const cancelTimer = this.#clock.after(REMEMBERED_MS, end);
+    this.#awaited.set(key, end);
   }
 
   /** Stops asking the client of a session: the model shows the link instead. @returns whether this is a change */
@@ -103,6 +131,10 @@ export class ElicitationPolicy {
   #remember(key: string, change: Partial<Asked>): void {
     this.#asked.set(key, { unanswered: 0, hasAnswered: false, isRefused: false, ...change });
   }
+}
+
+function topicOf(key: string): string {
+  return `answered ${key}`;
 }
 
 /** A host that is known not to do what it declares, or not to support what a login needs. */
