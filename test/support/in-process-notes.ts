@@ -16,6 +16,7 @@ import {
   type ProxiedIdentityProvider,
   startProxiedIdentityProvider,
 } from './proxied-identity-provider.js';
+import { type ListeningSessions, listenShared, sharedNodes } from './shared-sessions.js';
 
 export interface InProcessNotesOptions {
   /** Registered beside the notes tools. */
@@ -77,7 +78,7 @@ export async function startInProcessNotes(options: InProcessNotesOptions = {}): 
     typeof accessOf === 'function' ? accessOf({ issuer, introspection: resourceServer }) : accessOf;
   const api = await startNotesApi({ port: 0, issuer, credentials: resourceServer, resource: RESOURCE });
   const registerNotes = registerNotesTools(api.origin);
-  const sessions = createSessionsWith(options.createPorts ?? createMapPorts, {
+  const sessionsOptions: SessionsOptions = {
     server: { name: 'notes', version: '1.0.0' },
     tools: (server, context) => {
       registerNotes(server, context);
@@ -99,12 +100,12 @@ export async function startInProcessNotes(options: InProcessNotesOptions = {}): 
     runtime: options.runtime,
     ...(access && { access }),
     ...(options.logger && { logger: options.logger }),
-  });
+  };
+  const { sessions, mcp } = await listening(sessionsOptions, options.createPorts);
   const events: SessionEvent[] = [];
   sessions.onEvent((event) => events.push(event));
-  const { url } = await sessions.listen({ port: 0 });
   return {
-    mcp: url,
+    mcp,
     provider,
     api,
     sessions,
@@ -122,4 +123,13 @@ export async function startInProcessNotes(options: InProcessNotesOptions = {}): 
       await Promise.all([api.close(), provider.close()]);
     },
   };
+}
+
+/** A test with its own stores or clock has one server in any case: several servers share both. */
+async function listening(options: SessionsOptions, createPorts?: CreatePorts): Promise<ListeningSessions> {
+  const nodes = sharedNodes();
+  if (nodes !== undefined && !createPorts && !options.runtime?.clock) return listenShared(nodes, options);
+  const sessions = createSessionsWith(createPorts ?? createMapPorts, options);
+  const { url: mcp } = await sessions.listen({ port: 0 });
+  return { sessions, mcp };
 }

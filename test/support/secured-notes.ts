@@ -10,11 +10,13 @@ import {
   createSessions,
   type DeviceFlow,
   type Sessions,
+  type SessionsOptions,
 } from '../../packages/sessions/src/index.js';
 import { Journal } from './journal.js';
 import { type RegisteredClient, registerMcpClient } from './mcp-tokens.js';
 import { type ProxiedIdentityProvider, startProxiedIdentityProvider } from './proxied-identity-provider.js';
 import type { RawWay } from './raw-mcp.js';
+import { listenShared, sharedNodes } from './shared-sessions.js';
 import { StepBrowser } from './step-browser.js';
 import { startTlsProxy } from './tls-proxy.js';
 
@@ -85,7 +87,7 @@ export async function startSecuredNotes(
     resource: RESOURCE,
   });
   const audit = new Journal<AuditLine>();
-  const sessions = createSessions({
+  const options: SessionsOptions = {
     server: { name: 'notes', version: '1.0.0' },
     tools: registerNotesTools(api.origin),
     providers: {
@@ -102,11 +104,9 @@ export async function startSecuredNotes(
     access: accessOf(setting, authorizationServer.issuer, client),
     lifetimes: { shutdownDrainMs: 1000 },
     logger: pino({ level: 'info' }, { write: (line) => audit.add(JSON.parse(line)) }),
-  });
-  const inner = createServer(sessions.middleware);
-  await new Promise<void>((resolve) => inner.listen(0, '127.0.0.1', resolve));
-  // The address of a listening TCP server is an AddressInfo.
-  proxy.forwardTo(`http://127.0.0.1:${(inner.address() as AddressInfo).port}`);
+  };
+  const { sessions, inside, close } = await served(options);
+  proxy.forwardTo(inside);
   let registered: Promise<RegisteredClient> | undefined;
   return {
     mcp,
@@ -124,12 +124,29 @@ export async function startSecuredNotes(
     browser: () => new StepBrowser(proxy.agent),
     async close() {
       await proxy.close();
-      await sessions.close();
-      inner.closeAllConnections();
-      inner.close();
+      await close();
       await Promise.all([api.close(), upstream.close(), isShared || authorizationServer.close()]);
     },
   };
+}
+
+/** One server, or several behind a load balancer, and the address behind the proxy. */
+async function served(options: SessionsOptions) {
+  const nodes = sharedNodes();
+  if (nodes !== undefined) {
+    const { sessions, mcp } = await listenShared(nodes, options);
+    return { sessions, inside: new URL(mcp).origin, close: () => sessions.close() };
+  }
+  const sessions = createSessions(options);
+  const inner = createServer(sessions.middleware);
+  await new Promise<void>((resolve) => inner.listen(0, '127.0.0.1', resolve));
+  const close = async () => {
+    await sessions.close();
+    inner.closeAllConnections();
+    inner.close();
+  };
+  // The address of a listening TCP server is an AddressInfo.
+  return { sessions, inside: `http://127.0.0.1:${(inner.address() as AddressInfo).port}`, close };
 }
 
 function accessOf(
