@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import * as sdk2 from '@modelcontextprotocol/client';
 import { Client as Sdk1Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as Sdk1Transport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
@@ -331,6 +332,34 @@ describe('a connection without a stream', () => {
     await made[1]?.server.sendLoggingMessage({ level: 'error', data: 'the last' });
     expect((await eventContaining(last, 'the last')).id).toBe('_GET_stream/3');
     last.drop();
+  });
+
+  it('brings nothing that a call of a user has begun to a stream of the next user [security 8]', async () => {
+    let later: (() => Promise<void>) | undefined;
+    await start({
+      tools: (server, context) => {
+        tools(server, context);
+        server.registerTool('begin', {}, () => {
+          const tell = () => server.server.sendLoggingMessage({ level: 'error', data: 'of the first user' });
+          later = AsyncResource.bind(tell);
+          return { content: [] };
+        });
+      },
+    });
+    const client = await connect2025(mcp);
+    await client.call('begin');
+    await hibernate();
+    await client.call('logout');
+    await hibernate();
+    const wire = new Wire2025(client.secret);
+    const stream = await wire.listen(mcp);
+    await hibernate();
+    await later?.();
+    await made.at(-1)?.server.sendLoggingMessage({ level: 'error', data: 'of the next user' });
+    await eventContaining(stream, 'of the next user');
+    expect(JSON.stringify(stream.events.entries)).not.toContain('of the first user');
+    expect(made[0]?.isConnected()).toBe(false);
+    stream.drop();
   });
 
   it('is refused as another one is, although it hibernates', async () => {

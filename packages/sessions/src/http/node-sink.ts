@@ -8,6 +8,7 @@ export class NodeSink implements EventSink {
   readonly #outgoing: ServerResponse;
   readonly #end: RequestEnd;
   #isLimited = false;
+  #onRead: () => void = () => undefined;
 
   constructor(outgoing: ServerResponse, end: RequestEnd) {
     this.#outgoing = outgoing;
@@ -34,11 +35,14 @@ export class NodeSink implements EventSink {
   }
 
   write(text: string): void {
-    if (this.#outgoing.destroyed) return;
-    this.#outgoing.write(text);
-    if (this.#isLimited || this.#outgoing.writableLength === 0) return;
-    this.#isLimited = true;
-    limitReading(this.#outgoing);
+    const outgoing = this.#outgoing;
+    if (outgoing.destroyed) return;
+    // Of a client that reads, nothing is left of the message before.
+    if (outgoing.writableLength > 0 && !this.#isLimited) {
+      this.#isLimited = true;
+      limitReading(outgoing);
+    }
+    outgoing.write(text, this.#onRead);
   }
 
   end(): void {
@@ -54,6 +58,6 @@ export class NodeSink implements EventSink {
   }
 
   onRead(run: () => void): void {
-    this.#outgoing.once('drain', run);
+    this.#onRead = run;
   }
 }

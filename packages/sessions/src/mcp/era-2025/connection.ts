@@ -22,7 +22,7 @@ import type { Restable } from './hibernation.js';
 import { isPingResponse, StandaloneStream } from './standalone-stream.js';
 import { ConnectionTransport, cancelledIdsOf, type HandedOver, type Post } from './transport.js';
 
-export interface ConnectionOptions extends Omit<EventBufferOptions, 'numbered'> {
+export interface ConnectionOptions extends EventBufferOptions {
   readonly id: SessionId;
   /** The session that its requests use. */
   readonly session: SessionRef;
@@ -125,14 +125,16 @@ export class Connection implements Restable<Connection> {
   /** Until then, the client can resume its standalone stream. */
   #resumableUntilMs = 0;
   #isClosed = false;
+  /** Whether this object has made a server object. */
+  #hasServed = false;
   /** The response streams of POSTs in flight. */
-  readonly #responses = new Map<object, SseStream>();
+  #responses: Map<object, SseStream> | undefined;
 
   /** @param state of a connection that hibernates. Default: the connection is new */
   constructor(options: ConnectionOptions, state?: Hibernated) {
     this.#options = options;
     this.#client = state;
-    this.#events = new EventBuffer({ ...options, numbered: state?.numbered });
+    this.#events = new EventBuffer(options, state?.numbered);
   }
 
   /** The session that its requests use. */
@@ -167,6 +169,8 @@ export class Connection implements Restable<Connection> {
     if (this.#waking) return true;
     if (this.#awake && !this.#canRest(this.#awake)) return true;
     this.#awake = undefined;
+    this.#responses = undefined;
+    this.#events.rest();
     if (this.#standalone) return false;
     if (this.#events.size > 0 || clock.now() < this.#resumableUntilMs) return true;
     if (this.#client) onRest({ ...this.#client, numbered: this.#events.numbered });
@@ -174,7 +178,7 @@ export class Connection implements Restable<Connection> {
   }
 
   #canRest({ transport, isReplaceable }: Awake): boolean {
-    if (!transport.isIdle || this.#responses.size > 0 || !isReplaceable()) return false;
+    if (!transport.isIdle || (this.#responses?.size ?? 0) > 0 || !isReplaceable()) return false;
     if (this.#client) this.#client = { ...this.#client, logLevel: transport.logLevel };
     return true;
   }
@@ -214,8 +218,7 @@ export class Connection implements Restable<Connection> {
       slowCalls,
       onInitialize: (params, result) => onInitialize?.(params, isReplaceable() ? result : undefined),
       standalone: {
-        // If the connection has hibernated since, there may be another object for it.
-        send: async (message) => this.#options.present()?.send(awake, message),
+        send: (message) => this.#send(awake, message),
         end: () => this.#awake === awake && this.#standalone?.end(),
       },
     });
@@ -228,6 +231,7 @@ export class Connection implements Restable<Connection> {
     };
     await server.connect(transport);
     this.#awake = awake;
+    this.#hasServed = true;
     if (!this.#client) return awake;
     try {
       await transport.replay(this.#client);
@@ -244,16 +248,19 @@ export class Connection implements Restable<Connection> {
 
   /**
    * Sends a message of a server object that belongs to no request. A server object that was dropped, but is kept by the
-   * author, serves the connection again, unless there is another one.
+   * author, serves the connection again, unless there is another one, or another object for this connection: that one
+   * cannot tell whether a sign-out has come since.
    */
-  async send(from: Awake, message: JSONRPCMessage): Promise<void> {
+  async #send(from: Awake, message: JSONRPCMessage): Promise<void> {
     if (this.#isClosed) return;
-    if (!this.#waking) this.#awake ??= from;
-    if (this.#awake !== from) {
+    const { present, onUse } = this.#options;
+    const isPresent = present() === this;
+    if (isPresent && !this.#waking) this.#awake ??= from;
+    if (!isPresent || this.#awake !== from) {
       await from.server.close();
       return;
     }
-    this.#options.onUse(this);
+    onUse(this);
     const eventId = await this.#events.storeEvent(STANDALONE_STREAM, message);
     this.#standalone?.sendEvent(JSON.stringify(message), eventId);
   }
@@ -329,7 +336,7 @@ export class Connection implements Restable<Connection> {
     const isStandalone = stream === undefined || stream === STANDALONE_STREAM;
     if (isStandalone && mayOpenStream(headers)) {
       // What `tools` keeps of the server object may send messages from now on.
-      if (this.#client?.isNew) await this.#wake();
+      if (!this.#hasServed) await this.#wake();
       // A stream that cannot be resumed after that event is a new one.
       return this.#openStandalone(incoming, bounds, stream ? (lastEventId ?? '') : '');
     }
@@ -341,7 +348,7 @@ export class Connection implements Restable<Connection> {
     let response = await transport.handleRequest(request);
     if (response.status === 409 && post) {
       // Only the client of the open stream knows its event ids, so that stream is dead.
-      this.#responses.get(post)?.disconnect();
+      this.#responses?.get(post)?.disconnect();
       response = await transport.handleRequest(request);
     }
     return isSseResponse(response) ? this.#streamResponse(response, post, bounds) : response;
@@ -367,11 +374,13 @@ export class Connection implements Restable<Connection> {
     const { clock, deadlines } = this.#options;
     const { onAnswered, ...limits } = bounds;
     const onEnd = (by: StreamCloser) => {
-      if (post && this.#responses.get(post) === stream) this.#responses.delete(post);
+      if (post && this.#responses?.get(post) === stream) this.#responses.delete(post);
       onAnswered?.(by);
     };
     const stream = new SseStream(response, { clock, deadlines, ...limits, onEnd });
-    if (post) this.#responses.set(post, stream);
+    if (!post) return stream.response;
+    this.#responses ??= new Map();
+    this.#responses.set(post, stream);
     return stream.response;
   }
 

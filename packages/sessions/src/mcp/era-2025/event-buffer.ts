@@ -31,8 +31,6 @@ export interface EventBufferOptions {
   readonly keptMs: number;
   /** The POST that is being served, as an object that identifies it. */
   readonly currentPost: () => object | undefined;
-  /** The number of events that the connection has had. Default: 0 */
-  readonly numbered?: number | undefined;
 }
 
 /** A POST with calls. */
@@ -56,20 +54,19 @@ interface OpenStream {
 export class EventBuffer implements EventStore {
   readonly #options: EventBufferOptions;
   #events: BufferedEvent[] = [];
-  /** Open streams can be resumed even if none of their events is left. */
-  readonly #open = new Map<StreamId, OpenStream>([
-    [STANDALONE_STREAM, { post: undefined, unanswered: Number.POSITIVE_INFINITY }],
-  ]);
-  readonly #posts = new WeakMap<object, PostedCalls>();
+  /** Open streams of POSTs can be resumed even if none of their events is left. */
+  #open: Map<StreamId, OpenStream> | undefined;
+  #posts: WeakMap<object, PostedCalls> | undefined;
   #generation = 0;
   #bytes = 0;
   #numbered: number;
   #isPaused = false;
   #expiry: Deadline | undefined;
 
-  constructor(options: EventBufferOptions) {
+  /** @param numbered the number of events that the connection has had */
+  constructor(options: EventBufferOptions, numbered = 0) {
     this.#options = options;
-    this.#numbered = options.numbered ?? 0;
+    this.#numbered = numbered;
   }
 
   /** The number of events that the connection has had. */
@@ -84,17 +81,18 @@ export class EventBuffer implements EventStore {
 
   /** Notes the calls of a POST, before the SDK opens their stream. */
   begin(post: object, calls: number): void {
+    this.#posts ??= new WeakMap();
     this.#posts.set(post, { calls, generation: this.#generation });
   }
 
   /** Whether a POST arrived before the buffer was cleared. The next user must not see its events. */
   isStale(post: object | undefined): boolean {
-    return post !== undefined && this.#posts.get(post)?.generation !== this.#generation;
+    return post !== undefined && this.#posts?.get(post)?.generation !== this.#generation;
   }
 
   /** The POST whose responses an open stream brings. */
   postOf(stream: StreamId): object | undefined {
-    return this.#open.get(stream)?.post;
+    return this.#open?.get(stream)?.post;
   }
 
   /**
@@ -128,7 +126,7 @@ export class EventBuffer implements EventStore {
     if (stream === undefined || stream === STANDALONE_STREAM) return false;
     const found = this.#find(eventId);
     if (!found) return true;
-    return !this.#open.has(stream) && !this.#events.some((event) => isAfter(event, found));
+    return !this.#isOpen(stream) && !this.#events.some((event) => isAfter(event, found));
   }
 
   async replayEventsAfter(
@@ -179,27 +177,37 @@ export class EventBuffer implements EventStore {
     this.#generation++;
   }
 
+  /** Frees what only requests in flight need, because there are none. What a call has begun may still send. */
+  rest(): void {
+    this.#open = undefined;
+  }
+
+  #isOpen(stream: StreamId): boolean {
+    return stream === STANDALONE_STREAM || this.#open?.has(stream) === true;
+  }
+
   #openStream(stream: StreamId): void {
     const post = this.#options.currentPost();
-    const unanswered = (post && this.#posts.get(post)?.calls) ?? 1;
+    const unanswered = (post && this.#posts?.get(post)?.calls) ?? 1;
+    this.#open ??= new Map();
     this.#open.set(stream, { post, unanswered });
   }
 
   #countResponse(stream: StreamId): void {
-    const open = this.#open.get(stream);
-    if (open && --open.unanswered === 0) this.#open.delete(stream);
+    const open = this.#open?.get(stream);
+    if (open && --open.unanswered === 0) this.#open?.delete(stream);
   }
 
   #find(eventId: EventId): SentEvent | undefined {
     const [, stream = '', digits] = EVENT_ID.exec(eventId) ?? [];
     const number = Number(digits);
-    const isOpen = this.#open.has(stream) && !this.#isStaleStream(stream);
+    const isOpen = this.#isOpen(stream) && !this.#isStaleStream(stream);
     const isKnown = isOpen || this.#events.some((event) => event.stream === stream);
     return isKnown && number >= 1 && number <= this.#numbered ? { stream, number } : undefined;
   }
 
   #isResumable(stream: StreamId): boolean {
-    return this.#open.has(stream) || this.#events.some((event) => event.stream === stream);
+    return this.#isOpen(stream) || this.#events.some((event) => event.stream === stream);
   }
 
   #isStaleStream(stream: StreamId): boolean {

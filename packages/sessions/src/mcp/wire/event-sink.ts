@@ -14,6 +14,6 @@ export interface EventSink {
   destroy(): void;
   /** Calls a function when the response has ended on either side. */
   onClose(run: () => void): void;
-  /** Calls a function once, when the client has read everything. */
+  /** Calls a function after each message, when it is sent. */
   onRead(run: () => void): void;
 }

@@ -29,6 +29,7 @@ export class SinkStream {
       this.#count?.release();
       this.#readTimeout?.cancel();
     });
+    sink.onRead(() => this.#read());
     sink.start(headers);
   }
 
@@ -46,10 +47,7 @@ export class SinkStream {
       return;
     }
     sink.write(eventOf(json, id));
-    if (sink.unreadBytes === 0) {
-      this.#count?.update();
-      return;
-    }
+    if (sink.unreadBytes === 0) return;
     this.#countUnread();
     if (sink.unreadBytes > MAX_IDLE_UNREAD_BYTES && !this.#readTimeout) this.#awaitRead();
   }
@@ -70,17 +68,17 @@ export class SinkStream {
   #countUnread(): void {
     const { countUnread } = this.#options;
     const sink = this.#sink;
-    const isCounted = this.#count !== undefined;
     this.#count ??= countUnread?.(
       () => sink.unreadBytes,
       () => this.disconnect(),
     );
     this.#count?.update();
-    if (isCounted) return;
-    sink.onRead(() => {
-      this.#count?.release();
-      this.#count = undefined;
-    });
+  }
+
+  /** Without unread bytes, nothing is kept to count them. */
+  #read(): void {
+    this.#count?.update();
+    if (this.#sink.unreadBytes === 0) this.#count = undefined;
   }
 
   /** Disconnects the client if it reads nothing within the timeout. */
