@@ -92,6 +92,7 @@ function nextCall() {
     clientKey: undefined,
     principal: undefined,
     closeConnection: undefined,
+    isDisconnected: false,
     onDisconnect: () => undefined,
     text,
   };
@@ -115,7 +116,7 @@ const OPERATIONS: Readonly<Record<string, () => unknown>> = {
   'dispatch a call directly': async () => {
     const call = nextCall();
     const answer = await endpoint.direct(call)?.();
-    if (!answer || answer instanceof Response || !isEchoed(200, answer.json, call.text))
+    if (!answer || answer instanceof Response || !isEchoed(200, answer.json ?? '', call.text))
       throw new Error('A call was not dispatched directly.');
   },
   'dispatch a call by the SDK': async () => {
