@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clients } from '../load/clients.js';
 import { FASTMCP, FLOORS, PRODUCTS, SDK_V1, SDK_V2, type ServerKind } from '../servers/kinds.js';
 import { RunningServer } from '../servers/running-server.js';
@@ -23,6 +24,8 @@ export interface MemoryRow {
 
 /** Sessions before the first measurement: what the first ones allocate belongs to the server. */
 const FIRST_SESSIONS = 2000;
+/** Connections of this library hibernate after half a minute without a request, some at a time. */
+const HIBERNATION_MS = 45_000;
 /** Files and connections of a process besides the streams. */
 const SPARE_FILES = 500;
 
@@ -84,6 +87,7 @@ export async function measureMemory(
     if (!hasStreams) return { measured, idle, withStream: undefined };
     const streams = Math.min(sessions, maxFiles() - SPARE_FILES);
     await clients.stream(server.url, streams);
+    if (kind.isOwn) await sleep(HIBERNATION_MS);
     const stream = perSession(await server.footprint(), many, streams);
     await clients.closeStreams();
     const { rss = 0, heap = 0 } = idle ?? {};
