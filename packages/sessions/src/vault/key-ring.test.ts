@@ -44,7 +44,7 @@ describe('a key ring', () => {
     ['of another kind', { kind: 'attempt', name: 'a' }],
     ['with another name', { kind: 'session', name: 'b' }],
     ['whose kind and name are divided elsewhere', { kind: 'sessiona', name: '' }],
-  ])('opens nothing in a place %s [security 52]', (_what, place) => {
+  ])('opens nothing in a place %s [security 50]', (_what, place) => {
     const ring = new KeyRing([key('a', 1)], randomBytes);
     const sealed = ring.seal(text('x'), PLACE);
     expect(() => ring.open(sealed, place)).toThrow(

@@ -47,7 +47,7 @@ describe.skipIf(!isInstalled(REDIS))('the marker of a cluster', () => {
     expect(new Set(nodes.map(({ mac }) => mac())).size).toBe(1);
   });
 
-  it('keeps the keys under a new master key, which opens it alone from then on [security 52]', async () => {
+  it('keeps the keys under a new master key, which opens it alone from then on [security 51]', async () => {
     const first = node(key('a', 1));
     await first.adopt();
     await node(key('b', 2), key('a', 1)).adopt();
