@@ -4,8 +4,9 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { bench, run } from 'mitata';
+import { INITIALIZE } from './http-client.js';
 import { builtModule, z } from './library.js';
-import { echoRequest, isEchoed } from './load/echo-requests.js';
+import { type EchoRequest, echoRequest, isEchoed } from './load/echo-requests.js';
 import { onlyOption, parseOptions } from './options.js';
 import { pin, prioritize } from './processors.js';
 import { describeProcess } from './report/machine.js';
@@ -20,8 +21,9 @@ const RESULTS = new URL('../../results/', import.meta.url);
 const SESSIONS = 10_000;
 const ACCEPTS_JSON = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' };
 const HOUR_MS = 3600 * 1000;
-/** What cannot be measured here, and why. */
-const ABSENT = ['wake: connections of the 2025 revisions do not sleep'];
+/** Connections that hibernate, each of which is woken once. */
+const CONNECTIONS = 20_000;
+const ECHO_WITHOUT_LOGIN = 'echo_without_login';
 
 const { composeServer } = await builtModule('server/create-sessions');
 const { createMapPorts } = await builtModule('store/ports');
@@ -36,11 +38,12 @@ prioritize(process.pid, PRIORITY);
 const { parts, endpoint } = composeServer(createMapPorts, {
   server: { name: 'bench', version: '1.0.0' },
   providers: { name: PROVIDER, issuer: 'http://127.0.0.1:9', clientId: 'bench', scopes: ['profile'] },
-  limits: { maxSessions: SESSIONS + 1 },
+  limits: { maxSessions: SESSIONS + CONNECTIONS + 1, anonymousSessions: CONNECTIONS + 1 },
   tools: (server, { requireLogin }) => {
     const echo = ({ text }: { text: string }) => ({ content: [{ type: 'text' as const, text }] });
     const config = { description: ECHO_DESCRIPTION, inputSchema: z.object({ text: z.string() }) };
     server.registerTool(ECHO, config, requireLogin(echo));
+    server.registerTool(ECHO_WITHOUT_LOGIN, config, echo);
   },
 });
 const { vault, registry, deadlines } = parts;
@@ -77,10 +80,8 @@ const claims = {
   },
 };
 
-/** A call as HTTP hands it on, with its parsed body. */
-function nextCall() {
-  turn = (turn + STEP) % SESSIONS;
-  const { headers, body, text } = echoRequest('2026', ECHO, sessions[turn]?.id, turn);
+/** A request as HTTP hands it on, with its parsed body. */
+function incoming(headers: Readonly<Record<string, string>>, body: string) {
   const init = { method: 'POST', headers: { ...headers, ...ACCEPTS_JSON } };
   return {
     body: JSON.parse(body) as unknown,
@@ -92,11 +93,34 @@ function nextCall() {
     clientKey: undefined,
     principal: undefined,
     closeConnection: undefined,
-    isDisconnected: false,
     onDisconnect: () => undefined,
-    text,
+    isDisconnected: false,
   };
 }
+
+async function handle({ headers, body, text }: EchoRequest): Promise<void> {
+  const response = await endpoint.handle(incoming(headers, body));
+  if (!isEchoed(response.status, await response.text(), text)) throw new Error('A call failed.');
+}
+
+function nextCall(): EchoRequest {
+  turn = (turn + STEP) % SESSIONS;
+  return echoRequest('2026', ECHO, sessions[turn]?.id, turn);
+}
+
+/** Opens connections, which hibernate from the beginning. @returns their ids */
+async function openConnections(count: number): Promise<string[]> {
+  const ids: string[] = [];
+  while (ids.length < count) {
+    const { headers } = await endpoint.handle(incoming({}, INITIALIZE));
+    ids.push(headers.get('mcp-session-id') ?? '');
+  }
+  return ids;
+}
+
+const isSelected = (name: string) => only.length === 0 || only.some((part) => name.includes(part));
+const WAKE = 'wake a connection for a call';
+const hibernating = isSelected(WAKE) ? await openConnections(CONNECTIONS) : [];
 
 const OPERATIONS: Readonly<Record<string, () => unknown>> = {
   'seal 2 KiB of tokens': () => vault.seal(Buffer.from(tokens), context),
@@ -114,22 +138,22 @@ const OPERATIONS: Readonly<Record<string, () => unknown>> = {
     await claim.release();
   },
   'dispatch a call directly': async () => {
-    const call = nextCall();
-    const answer = await endpoint.direct(call)?.();
-    if (!answer || answer instanceof Response || !isEchoed(200, answer.json ?? '', call.text))
+    const { headers, body, text } = nextCall();
+    const answer = await endpoint.direct(incoming(headers, body))?.();
+    if (!answer || answer instanceof Response || !isEchoed(200, answer.json ?? '', text))
       throw new Error('A call was not dispatched directly.');
   },
-  'dispatch a call by the SDK': async () => {
-    const call = nextCall();
-    const response = await endpoint.handle(call);
-    if (!isEchoed(response.status, await response.text(), call.text)) throw new Error('A call failed.');
+  'dispatch a call by the SDK': () => handle(nextCall()),
+  [WAKE]: () => {
+    const id = hibernating.pop();
+    if (id === undefined) throw new Error('All connections have been woken.');
+    return handle(echoRequest('2025', ECHO_WITHOUT_LOGIN, id, hibernating.length));
   },
   'set a deadline and cancel it': () => deadlines.at(systemClock.now() + HOUR_MS, ignore).cancel(),
 };
 
 for (const [name, operation] of Object.entries(OPERATIONS)) {
-  if (only.length > 0 && !only.some((part) => name.includes(part))) continue;
-  bench(name, operation).gc('once');
+  if (isSelected(name)) bench(name, operation).gc('once');
 }
 const { benchmarks } = await run({ format: 'quiet', throw: true });
 const rows = benchmarks.flatMap(({ alias, runs }) =>
@@ -144,7 +168,6 @@ const table = [
   '# Single operations',
   `Each with ${whole(SESSIONS)} logged-in sessions.\n${describeProcess()}`,
   markdownTable([['', 'mean µs', 'p50 µs', 'p99 µs', 'heap B'], ...rows]),
-  `Not measured:\n\n${ABSENT.map((each) => `- ${each}`).join('\n')}`,
 ].join('\n\n');
 console.log(table);
 if (only.length === 0) {
