@@ -34,12 +34,17 @@ export class HttpClient {
     return new Promise((resolve, reject) => {
       const own = { 'content-length': String(Buffer.byteLength(body)), ...this.#origin };
       const options = { method, headers: { ...HEADERS, ...own, ...headers }, agent: this.#agent };
-      request(this.#mcp, options, (response) => {
+      const sent = request(this.#mcp, options, (response) => {
         const { statusCode: status = 0, headers: answered } = response;
         text(response).then((body) => resolve({ status, headers: answered, text: body }), reject);
-      })
-        .on('error', reject)
-        .end(body);
+      });
+      sent.on('error', (error: NodeJS.ErrnoException) => {
+        // The server has closed an idle connection just when it was used again.
+        const isIdleEnd = sent.reusedSocket && error.code === 'ECONNRESET';
+        if (isIdleEnd) resolve(this.send(method, body, headers));
+        else reject(error);
+      });
+      sent.end(body);
     });
   }
 

@@ -101,6 +101,6 @@ async function startServer(
     return server;
   } catch (error) {
     await server.stop();
-    throw error;
+    throw new Error(`${kind.name} did not get its ${sessions} sessions.`, { cause: error });
   }
 }
