@@ -19,7 +19,10 @@ interface Modules {
   readonly 'vault/secret': { readonly Secret: typeof Secret };
 }
 
-/** For the bundle that is measured. The first is the main one. */
+/**
+ * For the bundle that is measured. The first is the main one.
+ * @public `start.mjs` imports it from the compiled file
+ */
 export const INTERNAL_MODULES: readonly (keyof Modules)[] = [
   'server/create-sessions',
   'account/refresh/refresh-claim',
