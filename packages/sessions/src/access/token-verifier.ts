@@ -2,6 +2,7 @@ import type { errors } from 'jose';
 import pLimit from 'p-limit';
 import { SessionError } from '../errors.js';
 import type { Clock } from '../time/clock.js';
+import { secretBytes } from '../vault/memory.js';
 import { issuerKeys } from './issuer-keys.js';
 import { type ClaimsSource, type ReadClaims, readClaims, type TokenExpectations } from './token-claims.js';
 import { type TokenFault, tokenFault } from './token-fault.js';
@@ -123,7 +124,7 @@ const HEADER = /^(?:[\w-]{4})*(?:[\w-]{2,3})?$/;
 function isJwt(token: string): boolean {
   const [header = '', ...others] = token.split('.');
   if (others.length !== 2 || !HEADER.test(header)) return false;
-  return jsonObjectIn(Buffer.from(header, 'base64url'))?.alg !== undefined;
+  return jsonObjectIn(secretBytes(header, 'base64url'))?.alg !== undefined;
 }
 
 /** The header or the claims of a JWT; `undefined` if they are not a JSON object (RFC 7519 section 7.2). */
