@@ -410,7 +410,7 @@ export const settingsSchema: z.ZodObject = z.strictObject({
   }),
   hibernate: setting(truth, {
     description:
-      'drop the server object of a connection that was not used for half a minute, and run the tools module again for its next request. `--no-hibernate`: keep it, for tools that keep state in their module function',
+      'drop the server object of a 2025 connection that was not used for half a minute, and run the function of `tools` again for its next request. `--no-hibernate`: keep it, for a function that keeps state in its variables',
     default: true,
     variable: 'HIBERNATE',
     flag: 'no-hibernate',
