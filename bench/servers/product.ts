@@ -87,7 +87,7 @@ serve(
     async replace(argument): Promise<LongestTurn & { readonly replaced: number }> {
       const untilMs = performance.now() + z.number().parse(argument) * 1000;
       const { registry } = started();
-      // Not a list: a million texts would be what a collection takes longest for.
+      // Not a list: garbage collection would spend most of its time on a million texts.
       const refs = refsOf(registry);
       let replaced = 0;
       const work = async () => {

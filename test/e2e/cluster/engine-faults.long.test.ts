@@ -210,13 +210,13 @@ describe.skipIf(!isInstalled(REDIS))('a node', () => {
       await expect(user.call(command[0] ?? '', ...command.slice(1))).rejects.toThrow('NOPERM');
   });
 
-  it('warns of a user that may have the engine write to disk [security 51]', async () => {
+  it('warns of a user that can make the engine write to disk [security 51]', async () => {
     const warned: string[] = [];
     const redis = await engine();
     await ready(redis, {}, warned);
     expect(warned).toContainEqual(
       expect.stringContaining(
-        `The user "default" of the engine at 127.0.0.1:${redis.port} may have it write sessions to disk (BGSAVE, CONFIG SET).`,
+        `The user "default" of the engine at 127.0.0.1:${redis.port} can make it write sessions to disk (BGSAVE, CONFIG SET).`,
       ),
     );
   });

@@ -374,7 +374,7 @@ describe('an opaque token', () => {
     expect(answers).toHaveLength(1000);
   });
 
-  it('is each token whose header jose cannot decode, or that has no three parts', () => {
+  it('is each token whose header jose cannot decode, or that does not have three parts', () => {
     const verifier = asked({ active: false });
     const header = fc.oneof(
       fc.json().map((json) => Buffer.from(json).toString('base64url')),

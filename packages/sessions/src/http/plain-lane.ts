@@ -81,8 +81,9 @@ type Offered = Omit<HandedOn, 'isCounted' | 'answer'> & {
 
 /**
  * The short way of a call from Node's HTTP server to its tool and back, without a web-standard request and response, and
- * without routes. It takes what most clients send: a POST of JSON to the endpoint, without an `Origin`. It refuses
- * nothing. It also takes a GET that opens the standalone stream of a 2025 client. What it does not take, or cannot answer, goes the usual way, and every error is made there.
+ * without routes. It takes what most clients send: a POST of JSON to the endpoint, without an `Origin`, and a GET that
+ * opens the standalone stream of a 2025 client. It refuses nothing. What it does not take, or cannot answer, goes the
+ * usual way, and every error is made there.
  */
 export class PlainLane {
   readonly #options: PlainLaneOptions;

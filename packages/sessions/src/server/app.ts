@@ -54,7 +54,7 @@ const REFUSAL_CODES = {
   503: ErrorCode.serverBusy,
 } as const;
 const STORE_RETRY_SECONDS = '1';
-/** For a browser, whose address stays valid: nothing has been used up, or the page after it says so. */
+/** For a browser. The address stays valid: the request used nothing up, or the page after it says that it did. */
 const STORE_UNAVAILABLE =
   'This server cannot look up logins at the moment. Wait a few seconds, then reload this page. If it stays like this, tell the operator of this server.';
 

@@ -128,7 +128,7 @@ export function composeMcp(
 }
 
 const OPEN_ELSEWHERE =
-  'A 2025 client has sent a request to this server with the id of a connection that another server has, or had before it was restarted. Without a restart, configure the load balancer to send all requests with the same `Mcp-Session-Id` to the same server (docs/cluster.md).';
+  'A 2025 client has sent a request to this server with the id of a connection that another server has, or had before it was restarted. If no server was restarted, configure the load balancer to send all requests with the same `Mcp-Session-Id` to the same server (docs/cluster.md).';
 
 function warnOnce(logger: Logger, message: string): () => void {
   let hasWarned = false;

@@ -41,16 +41,16 @@ export interface SessionsOptions<ProviderName extends string = string> {
    */
   readonly elicitation?: Elicitation | undefined;
   /**
-   * What calls a tool of a 2026 client in the usual case. `direct`: this library; the SDK gets everything unusual. `sdk`:
-   * the SDK calls every tool, which takes several times as long. Answers are the same. Default: `direct`.
+   * What calls a tool in the usual case. `direct`: this library; the SDK gets everything unusual. `sdk`: the SDK calls
+   * every tool, which takes several times as long. Answers are the same. Default: `direct`.
    */
   readonly dispatch?: Dispatch | undefined;
   /**
-   * Whether the server object of a 2025 connection is dropped when the connection was not used for half a minute, so
-   * that it takes no memory. The next request gets another one: `tools` runs again, and variables in its closure are
-   * new. Use `session.state` for what a user keeps, or `false` to keep each server object as long as its connection.
-   * One is kept in any case if it has subscriptions, sets `oninitialized` or `onclose`, or was changed since `tools` ran.
-   * Default: `true`.
+   * Whether 2025 connections hibernate. `true`: a connection that was not used for half a minute loses its server
+   * object, which takes most of its memory. The next request gets another one: `tools` runs again, and the variables of
+   * its closure are new, so keep data of a user in `session.state`. A server object is kept if its client is subscribed
+   * to resources, if `tools` sets `oninitialized` or `onclose`, or if it was changed after `tools` had run.
+   * `false`: each connection keeps its server object. Default: `true`.
    */
   readonly hibernate?: boolean | undefined;
   /**

@@ -1,8 +1,8 @@
 import { isSignedIn, type SessionRecord, type SessionSnapshot } from './session-record.js';
 
 /**
- * A change of a session by another node, for what this node keeps of the session. It is no event: that node has emitted
- * those.
+ * A change of a session by another node, for the parts of this node that keep something of the session. It is not an
+ * event: the other node has emitted the events.
  *
  * - `session.account_lost`: an account has no tokens any more, or was removed.
  * - `session.changed`: anything else.
@@ -13,7 +13,7 @@ export interface ChangeElsewhere extends SessionSnapshot {
 
 /** What is compared with a later record. */
 interface Known {
-  /** The next session of an owner has the same reference, and another time. */
+  /** Tells the next session of an owner, which has the same reference, from this one. */
   readonly createdAtMs: number;
   readonly epoch: number;
   readonly isSignedIn: boolean;

@@ -150,7 +150,7 @@ export class LocalSessions {
 
   /**
    * Follows the changes of a session by other nodes while another part of this process keeps something of it.
-   * @returns a function to call when it does not any more
+   * @returns a function to call when that part keeps nothing of it any more
    */
   hold(ref: SessionRef): () => void {
     if (!this.#options.messages) return NOTHING_HELD;
@@ -193,7 +193,7 @@ export class LocalSessions {
     });
   }
 
-  /** A session that is gone was ended by another node, if there are others. */
+  /** Notes that a session is gone. If nodes share sessions, another node has ended it. */
   #endedElsewhere(ref: SessionRef, entry: LocalSession): void {
     if (this.#entries.get(ref) !== entry) return;
     const { epoch, followed } = entry;

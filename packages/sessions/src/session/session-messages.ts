@@ -12,7 +12,7 @@ export class SessionMessages {
     this.#messages = messages;
   }
 
-  /** Tells other nodes of a change. What follows in the same tick is told at the same time. */
+  /** Tells other nodes of a change. All changes of a session in one tick are one message. */
   publish(ref: SessionRef): void {
     if (this.#pending.size === 0) queueMicrotask(() => this.#publishPending());
     this.#pending.add(ref);

@@ -223,7 +223,7 @@ export class SessionRegistry {
 
   /**
    * Follows the changes of a session by other nodes while this process keeps something of it.
-   * @returns a function to call when it does not any more
+   * @returns a function to call when this process keeps nothing of it any more
    */
   hold(ref: SessionRef): () => void {
     return this.#local.hold(ref);

@@ -108,8 +108,8 @@ interface Awake {
 
 /**
  * The protocol session of one 2025 client: its server object, its streams, and the events that it can replay. Without
- * requests, it hibernates: the server object is dropped, and the next request gets another one. What has kept the
- * dropped one may still send through it.
+ * requests, it hibernates: the server object is dropped, and the next request gets another one. The author may still
+ * send through the dropped one.
  */
 export class Connection implements Restable<Connection> {
   previous: Connection | undefined;
@@ -122,7 +122,7 @@ export class Connection implements Restable<Connection> {
   #awake: Awake | undefined;
   #waking: Promise<Awake> | undefined;
   #standalone: StandaloneStream | undefined;
-  /** Until then, the client can resume its standalone stream. */
+  /** Until when the client can resume its standalone stream. */
   #resumableUntilMs = 0;
   #isClosed = false;
   /** Whether this object has made a server object. */

@@ -58,7 +58,7 @@ export interface ConnectionsOptions {
   readonly onError: (error: unknown) => void;
   /** Called with what the SDK reports, mostly mistakes of clients. The SDK answers each of them. */
   readonly onProtocolError: (error: unknown) => void;
-  /** Called when a request names a connection of another process. Absent if there is none. */
+  /** Called when a request names a connection of another process. Absent if no other process shares sessions. */
   readonly onOpenElsewhere?: (() => void) | undefined;
 }
 
@@ -217,7 +217,7 @@ export class Connections {
       : undefined;
   }
 
-  /** Opens a connection that hibernates from the beginning: most that need no server object are never used. */
+  /** Opens a connection that hibernates from the beginning. It gets a server object when it is used. */
   async #openLater(params: unknown, started: ResolvedConnection, answer: PlainAnswer): Promise<PlainAnswer> {
     const state = { initialize: JSON.stringify(params), logLevel: undefined, numbered: 0, isNew: true };
     this.#connections.set(started.connection, this.#hibernated.keep(state));

@@ -26,8 +26,8 @@ interface DirectCall {
 }
 
 /**
- * The calls of one connection that run without the SDK. Before the SDK cancels or ends one, it takes the call over: from
- * then on, the call is one as every other.
+ * The calls of one connection that run without the SDK. Before the SDK cancels or ends a call, it takes the call over,
+ * and serves it like every other one.
  */
 export class DirectCalls {
   readonly #options: DirectCallsOptions;

@@ -142,7 +142,7 @@ export class EventBuffer implements EventStore {
     return last.stream;
   }
 
-  /** An event of the standalone stream that follows another one, as its id and its JSON. The oldest first. */
+  /** The events that follow another one on its stream, each as its id and its JSON. The oldest first. */
   *after(lastEventId: EventId): Generator<readonly [id: EventId, json: string], void, undefined> {
     const last = this.#find(lastEventId);
     if (!last) return;
@@ -177,7 +177,7 @@ export class EventBuffer implements EventStore {
     this.#generation++;
   }
 
-  /** Frees what only requests in flight need, because there are none. What a call has begun may still send. */
+  /** Frees what only requests in flight need: there are none. What a call has started may still send events. */
   rest(): void {
     this.#open = undefined;
   }

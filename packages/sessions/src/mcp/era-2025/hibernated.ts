@@ -13,7 +13,7 @@ export interface ClientState {
  * said, goes on with it.
  */
 export interface Hibernated extends ClientState {
-  /** The number of events that the connection has had: their ids are not given again. */
+  /** The number of events that the connection has had, so that no event id is used twice. */
   readonly numbered: number;
 }
 

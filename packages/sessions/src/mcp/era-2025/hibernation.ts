@@ -7,7 +7,7 @@ const HIBERNATE_AFTER_MS = 30_000;
 /** The maximum number of connections that are looked at before the event loop continues. */
 const MAX_PER_SLICE = 256;
 
-/** What can be put to rest when it was not used for a while. */
+/** An object that can be put to rest when it was not used for a while. */
 export interface Restable<T> extends Linked<T> {
   usedAtMs: number;
   isListed: boolean;

@@ -25,9 +25,10 @@ export class InitializeAnswers {
   }
 
   /**
-   * Learns the answer of a server object. After two that differ, nothing is answered any more: `tools` makes differences.
+   * Learns the answer of a server object. After two that differ, `answerTo` answers nothing any more: `tools` makes
+   * different server objects.
    * @param params the parameters of `initialize`
-   * @param result as JSON; `undefined` if the author answers, or is told of each client
+   * @param result as JSON; `undefined` if the author handles `initialize`, or is told of each client
    */
   learn(params: unknown, result: string | undefined): void {
     const revision = revisionOf(params);

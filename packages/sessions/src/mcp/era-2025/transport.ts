@@ -75,7 +75,7 @@ interface RequestInFlight {
   readonly handedOver?: HandedOver | undefined;
   /** Present if the request may be answered with JSON. */
   early?: EarlyAnswer;
-  /** Takes the answer, if the client has got one before. It gets nothing more. */
+  /** Takes the answer of a replayed request, which the client got before. */
   readonly onReplayed?: ((answer: JSONRPCMessage) => void) | undefined;
 }
 

@@ -31,7 +31,7 @@ export interface PlainToolsOptions {
   readonly runningCalls: RunningCalls;
   readonly authorStates: BoundStates;
   readonly clock: Clock;
-  /** What is slow is taken over by the SDK: it sends the client signs of life, and the answer when there is one. */
+  /** For slow calls, which the SDK takes over: it keeps the connection of the client alive until the answer. */
   readonly deadlines: Deadlines;
   readonly defaultProvider: string;
   /** Whether requests name their session by an argument. */

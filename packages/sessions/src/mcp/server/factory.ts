@@ -44,9 +44,10 @@ export interface ServerInfo extends Implementation {
 /**
  * Registers your tools, resources and prompts. Must not be asynchronous.
  *
- * In the 2026 era it runs once, when `createSessions` is called; in the 2025 era it runs again for each connection.
- * Variables in its closure are shared by all users: take what belongs to one user from `context` only. Methods of the
- * server object that concern a client, such as `getClientCapabilities`, concern the client of the current request.
+ * In the 2026 era it runs once, when `createSessions` is called. In the 2025 era it runs again for each connection,
+ * when the connection is first used, and after it has hibernated (`hibernate`). Variables in its closure are shared by
+ * all users: take what belongs to one user from `context` only. Methods of the server object that concern a client, such
+ * as `getClientCapabilities`, concern the client of the current request.
  *
  * Messages that a handler sends after its request has ended are dropped. Errors of messages that are sent without
  * `await`, and of listeners, are logged and do not end the process.
@@ -101,7 +102,7 @@ interface Created {
 interface ServerFor2025 {
   readonly server: McpServer;
   readonly tools: OwnTools;
-  /** Whether another one can take its place, because nothing is known of it that `tools` would not do again. */
+  /** Whether another one can take its place: it has nothing that another run of `tools` would not make. */
   readonly isReplaceable: () => boolean;
 }
 
@@ -118,7 +119,7 @@ export interface ServerEnvironment {
 
 /**
  * Makes the server objects of both eras, with the same tools behind the same guard. In the 2026 era `tools` has run
- * once, when the process started; in the 2025 era it runs for each connection.
+ * once, when the process started; in the 2025 era it runs for each server object of a connection.
  */
 export class ServerFactory {
   readonly #options: ServerFactoryOptions;

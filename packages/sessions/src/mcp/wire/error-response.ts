@@ -82,7 +82,7 @@ const SESSION_NOT_FOUND = {
   elsewhere: `Session not found: another server has it, or had it before a restart. ${RECONNECT}`,
 };
 
-/** The response to a request on a connection that does not exist, does not any more, or belongs to another process. */
+/** The response to a request on a connection that never existed, has ended, or belongs to another process. */
 export function sessionNotFound(why: keyof typeof SESSION_NOT_FOUND = 'ended'): Response {
   return errorResponse(404, ErrorCode.sessionNotFound, SESSION_NOT_FOUND[why]);
 }

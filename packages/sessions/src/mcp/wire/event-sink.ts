@@ -14,6 +14,6 @@ export interface EventSink {
   destroy(): void;
   /** Calls a function when the response has ended on either side. */
   onClose(run: () => void): void;
-  /** Calls a function after each message, when it is sent. */
+  /** Calls a function each time a message has been sent. */
   onRead(run: () => void): void;
 }

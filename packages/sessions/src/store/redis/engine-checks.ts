@@ -55,8 +55,8 @@ export async function checkPrimary(
 const WRITING = [['BGSAVE'], ['CONFIG', 'SET', 'save', '60 1']] as const;
 
 /**
- * Warns of a user that may make the engine write to disk. Engines that cannot say it, and users that may not ask, give
- * no warning.
+ * Warns of a user that can make the engine write to disk. There is no warning if the engine is older than Redis 7, or
+ * the user may not use `ACL DRYRUN`.
  */
 export async function rightsWarnings({ name, commands }: CheckedEngine, user: string): Promise<string[]> {
   const allowed: string[] = [];
@@ -70,7 +70,7 @@ export async function rightsWarnings({ name, commands }: CheckedEngine, user: st
   }
   if (allowed.length === 0) return [];
   return [
-    `The user "${user}" of the engine at ${name} may have it write sessions to disk (${allowed.join(', ')}). Use one with fewer rights: docs/cluster.md lists them, and \`mcp-sessions-server check\` prints them.`,
+    `The user "${user}" of the engine at ${name} can make it write sessions to disk (${allowed.join(', ')}). Use one with fewer rights: docs/cluster.md lists them, and \`mcp-sessions-server check\` prints them.`,
   ];
 }
 

@@ -13,7 +13,7 @@ const BEGINNING: readonly unknown[] = ['initialize', 'notifications/initialized'
 const CALLBACKS = ['oninitialized', 'onclose'] as const;
 
 /**
- * What the author keeps in the server object of one client: changes since `tools` has run, and callbacks for the
+ * What the author keeps in the server object of one client: changes after `tools` has run, and callbacks for the
  * beginning and the end of its connection. Another server object would not have them.
  */
 export class AuthorState {
