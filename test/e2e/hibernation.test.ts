@@ -410,6 +410,19 @@ describe('a server object', () => {
         return { content: [] };
       });
     },
+    'gets a fallback by a call': (server) => {
+      server.registerTool('change', {}, () => {
+        server.server.fallbackNotificationHandler = () => Promise.resolve();
+        return { content: [] };
+      });
+    },
+    'gets `onerror` by a call': (server) => {
+      server.server.onerror = () => undefined;
+      server.registerTool('change', {}, () => {
+        server.server.onerror = undefined;
+        return { content: [] };
+      });
+    },
   };
 
   it.each(Object.keys(keeping))('is kept if it %s', async (how) => {

@@ -304,7 +304,7 @@ type MountedMessage = IncomingMessage & { readonly originalUrl?: string; readonl
 
 /** A web-standard request without its body, and without the access token that authenticated it. */
 function webRequestOf(
-  { url = '', headers: { host = 'localhost' }, rawHeaders, socket }: IncomingMessage,
+  { method = 'POST', url = '', headers: { host = 'localhost' }, rawHeaders, socket }: IncomingMessage,
   { isAuthenticated, onDisconnect }: { isAuthenticated: boolean; onDisconnect: LaneRequest['onDisconnect'] },
 ): Request {
   const headers = new Headers();
@@ -316,5 +316,5 @@ function webRequestOf(
   const disconnected = new AbortController();
   onDisconnect(() => disconnected.abort());
   const scheme = 'encrypted' in socket ? 'https' : 'http';
-  return new Request(`${scheme}://${host}${url}`, { method: 'POST', headers, signal: disconnected.signal });
+  return new Request(`${scheme}://${host}${url}`, { method, headers, signal: disconnected.signal });
 }

@@ -11,6 +11,8 @@ const CONFIGURING = [
 const BEGINNING: readonly unknown[] = ['initialize', 'notifications/initialized'];
 /** Callbacks that run once for each client. */
 const CALLBACKS = ['oninitialized', 'onclose'] as const;
+/** Handlers that are properties. */
+const ASSIGNED = ['fallbackRequestHandler', 'fallbackNotificationHandler', 'onerror'] as const;
 
 /**
  * What the author keeps in the server object of one client: changes after `tools` has run, and callbacks for the
@@ -18,7 +20,8 @@ const CALLBACKS = ['oninitialized', 'onclose'] as const;
  */
 export class AuthorState {
   #mcp: McpServer | undefined;
-  #hasBegun = false;
+  /** The assigned handlers that `tools` has left; absent until it has run. */
+  #assigned: readonly unknown[] | undefined;
   #hasChanged = false;
 
   /** Follows the handlers of a server object. */
@@ -35,16 +38,24 @@ export class AuthorState {
 
   /** Whether there is any. */
   get exists(): boolean {
-    return this.#hasChanged || CALLBACKS.some((name) => this.#mcp?.server[name] !== undefined);
+    return (
+      this.#hasChanged ||
+      CALLBACKS.some((name) => this.#mcp?.server[name] !== undefined) ||
+      this.#assignedNow().some((handler, at) => handler !== this.#assigned?.[at])
+    );
   }
 
   /** Notes that `tools` has run. */
   begin(): void {
-    this.#hasBegun = true;
+    this.#assigned = this.#assignedNow();
   }
 
   /** Notes a change. */
   changed(): void {
-    this.#hasChanged ||= this.#hasBegun;
+    this.#hasChanged ||= this.#assigned !== undefined;
+  }
+
+  #assignedNow(): unknown[] {
+    return ASSIGNED.map((name) => this.#mcp?.server[name]);
   }
 }

@@ -139,12 +139,12 @@ function guardSenders(mcp: McpServer, report: (error: unknown) => void): void {
 /** Guards the callbacks `onclose` and `onerror`, whose errors the SDK does not catch. */
 function guardCallbacks(mcp: McpServer, { onError, onProtocolError }: ServerGuardOptions): void {
   const { server } = mcp;
-  let onerror: Protocol['onerror'];
-  const reportError = (error: Error) => attempt(() => (onerror ?? onProtocolError)(error), onError);
+  const guarded = (report: (error: Error) => void) => (error: Error) => attempt(() => report(error), onError);
+  let onerror = guarded(onProtocolError);
   Object.defineProperty(server, 'onerror', {
-    get: () => reportError,
+    get: () => onerror,
     set: (own: Protocol['onerror']) => {
-      onerror = own;
+      onerror = guarded(own ?? onProtocolError);
     },
   });
   replaceMethod(mcp, 'connect', (connect) => async (transport) => {
