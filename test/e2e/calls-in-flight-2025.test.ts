@@ -39,6 +39,10 @@ async function start(dispatch: 'direct' | 'sdk', capabilities: object = {}) {
       return true;
     });
     server.registerTool('validate', { inputSchema: z.object({ name: slow }) }, () => ({ content: [] }));
+    server.registerTool('respond', { inputSchema, outputSchema: z.object({ name: slow }) }, ({ name }) => ({
+      content: [],
+      structuredContent: { name },
+    }));
     server.registerTool('ask', { inputSchema }, async ({ name }, { mcpReq }) => {
       const { action } = await mcpReq.elicitInput({
         message: name,
@@ -118,10 +122,13 @@ describe.each(['direct', 'sdk'] as const)('a 2025 call in flight, with `dispatch
     expect(signal.reason).toMatchObject({ message: 'Connection closed' });
   });
 
-  it('does not keep its connection from ending while its arguments are validated', async () => {
+  it.each([
+    ['arguments are', 'validate'],
+    ['result is', 'respond'],
+  ])('does not keep its connection from ending while its %s validated', async (_what, tool) => {
     const { validations, released, mcp, headers, post, params } = await start(dispatch);
-    const call = post({ id: 1, ...params('a', 'validate') });
-    await validations.until('the arguments are validated', ([first]) => first);
+    const call = post({ id: 1, ...params('a', tool) });
+    await validations.until('the validation', ([first]) => first);
     expect((await send(mcp, { method: 'DELETE', headers })).status).toBe(200);
     expect(messageOf(await call).error?.message).toContain('Reconnect this server');
     released.open();

@@ -419,7 +419,7 @@ describe('a server object', () => {
     'gets `onerror` by a call': (server) => {
       server.server.onerror = () => undefined;
       server.registerTool('change', {}, () => {
-        server.server.onerror = undefined;
+        server.server.onerror = () => undefined;
         return { content: [] };
       });
     },

@@ -1,4 +1,5 @@
 import type { createRemoteJWKSet } from 'jose';
+import { sharedLoad } from '../time/promises.js';
 
 type Jose = typeof import('jose');
 
@@ -18,16 +19,11 @@ const ADDRESS = new URL('https://issuer.invalid/');
  * @param request requests the keys (RFC 7517 section 5). Its errors are those of the verification
  */
 export function issuerKeys(request: () => Promise<object>): () => Promise<IssuerKeys> {
-  let loading: Promise<IssuerKeys> | undefined;
-  const load = async () => {
+  return sharedLoad(async () => {
     const jose = await import('jose');
     const keys = jose.createRemoteJWKSet(ADDRESS, {
       [jose.customFetch]: async () => Response.json(await request()),
     });
     return { jose, keys };
-  };
-  return () => {
-    loading ??= load();
-    return loading;
-  };
+  });
 }

@@ -107,6 +107,16 @@ it('a client that leaves 16 MiB unread is disconnected with the next message [se
   expect([outgoing.destroyed, ends]).toEqual([true, ['client']]);
 });
 
+it('a client has 15 seconds to read what is left of a stream that ends [security 40]', async () => {
+  const { stream, outgoing } = await setUp();
+  const { socket } = outgoing;
+  stream.sendEvent(`"${'x'.repeat(8 * MIB)}"`);
+  expect(outgoing.writableLength).toBeGreaterThan(0);
+  expect(socket?.timeout).toBeUndefined();
+  stream.end();
+  expect(socket?.timeout).toBe(15_000);
+});
+
 it('a stream ends with the access token that opened it [security 10]', async () => {
   const { clock, ends, read, text } = await setUp({ endsAtMs: 5_000 });
   read();

@@ -38,14 +38,19 @@ export class NodeSink implements EventSink {
     const outgoing = this.#outgoing;
     if (outgoing.destroyed) return;
     // Of a client that reads, nothing is left of the message before.
-    if (outgoing.writableLength > 0 && !this.#isLimited) {
-      this.#isLimited = true;
-      limitReading(outgoing);
-    }
+    if (outgoing.writableLength > 0) this.#limit();
     outgoing.write(text, this.#onRead);
   }
 
+  /** Gives the client a limited time to read. */
+  #limit(): void {
+    if (this.#isLimited) return;
+    this.#isLimited = true;
+    limitReading(this.#outgoing);
+  }
+
   end(): void {
+    if (this.#outgoing.writableLength > 0) this.#limit();
     this.#outgoing.end();
   }
 

@@ -1,3 +1,4 @@
+import { sharedLoad } from '../time/promises.js';
 import type { DeviceFlow } from './option-types.js';
 import type { ProviderRequests, ProviderRuntime } from './provider-requests.js';
 import type { ProviderSettings } from './provider-settings.js';
@@ -12,7 +13,6 @@ const RESPONSE_FIELDS = ['code', 'state', 'iss', 'error', 'error_description', '
 export class Provider {
   readonly #settings: ProviderSettings;
   readonly #runtime: ProviderRuntime;
-  #requests: Promise<ProviderRequests> | undefined;
 
   constructor(settings: ProviderSettings, runtime: ProviderRuntime) {
     this.#settings = settings;
@@ -85,10 +85,8 @@ export class Provider {
 
   readonly discard: ProviderRequests['discard'] = async (tokens) => (await this.#loaded()).discard(tokens);
 
-  #loaded(): Promise<ProviderRequests> {
-    this.#requests ??= import('./provider-requests.js').then(
-      ({ ProviderRequests }) => new ProviderRequests(this.#settings, this.#runtime),
-    );
-    return this.#requests;
-  }
+  readonly #loaded = sharedLoad(async () => {
+    const { ProviderRequests } = await import('./provider-requests.js');
+    return new ProviderRequests(this.#settings, this.#runtime);
+  });
 }

@@ -5,11 +5,11 @@ import { TokenVerifier } from '../access/token-verifier.js';
 import { MCP_PATH } from '../http/base-path.js';
 import type { Limits } from '../limits/limits.js';
 import { RateLimiter } from '../limits/rate-limiter.js';
-import type { AuthorizationServer } from '../provider/authorization-server.js';
 import { providerSettings } from '../provider/provider-settings.js';
 import { providerFailed, type SessionEvents } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
+import { sharedLoad } from '../time/promises.js';
 
 export interface ComposeAccessOptions {
   readonly publicUrl: () => URL;
@@ -32,20 +32,16 @@ export function composeAccess(
   const { issuer, introspection, subjectClaim, requiredScopes } = settings;
   // No authorization code is requested here, so support for PKCE does not matter.
   const server = providerSettings({ issuer, pkce: 'S256', ...(introspection ?? ANONYMOUS) });
-  let loading: Promise<AuthorizationServer> | undefined;
   /** The first request loads openid-client. */
-  const authorizationServer = () => {
-    loading ??= import('../provider/authorization-server.js').then(
-      ({ AuthorizationServer }) =>
-        new AuthorizationServer({
-          settings: server,
-          clock,
-          fetch,
-          report: (failure) => events.emit(providerFailed(failure)),
-        }),
-    );
-    return loading;
-  };
+  const authorizationServer = sharedLoad(async () => {
+    const { AuthorizationServer } = await import('../provider/authorization-server.js');
+    return new AuthorizationServer({
+      settings: server,
+      clock,
+      fetch,
+      report: (failure) => events.emit(providerFailed(failure)),
+    });
+  });
   const verifier = new TokenVerifier({
     tokenIssuer: {
       requestKeys: async () => (await authorizationServer()).requestKeys(),

@@ -1,6 +1,6 @@
-import type { EnvHttpProxyAgent } from 'undici';
 import { SessionError } from '../errors.js';
 import { isLoopbackHost } from '../secure-url.js';
+import { sharedLoad } from '../time/promises.js';
 
 /** The variables of the proxies. Like curl, the server prefers lower case. */
 const HTTP_PROXY = ['http_proxy', 'HTTP_PROXY'] as const;
@@ -23,13 +23,12 @@ export function environmentFetch(environment: NodeJS.ProcessEnv = process.env): 
     httpsProxy: httpsProxy ?? '',
     noProxy: environment.no_proxy ?? environment.NO_PROXY ?? '',
   };
-  let agent: Promise<EnvHttpProxyAgent> | undefined;
+  const agent = sharedLoad(async () => new (await import('undici')).EnvHttpProxyAgent(proxies));
   return async (input, init) => {
     const { hostname } = new URL(input instanceof Request ? input.url : input);
     if (isLoopbackHost(hostname)) return globalThis.fetch(input, init);
-    agent ??= import('undici').then((undici) => new undici.EnvHttpProxyAgent(proxies));
     // Node's `fetch` takes the option of undici, which the types of the web do not have.
-    return globalThis.fetch(input, { ...init, dispatcher: await agent } as RequestInit);
+    return globalThis.fetch(input, { ...init, dispatcher: await agent() } as RequestInit);
   };
 }
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { andThen } from './promises.js';
+import { andThen, sharedLoad } from './promises.js';
 
 it('continues with an answer in the same tick, and with a promise of it later', async () => {
   const order: string[] = [];
@@ -21,4 +21,18 @@ it('throws or rejects as the answer came', async () => {
   expect(() => andThen(1, fail)).toThrow('no');
   await expect(andThen(Promise.resolve(1), fail)).rejects.toThrow('no');
   await expect(andThen(Promise.reject(new Error('lost')), fail)).rejects.toThrow('lost');
+});
+
+it('loads once for all calls, and again after an error', async () => {
+  let loads = 0;
+  const load = sharedLoad(async () => {
+    await Promise.resolve();
+    if (++loads === 1) throw new Error('too many open files');
+    return loads;
+  });
+  const both = [load(), load()];
+  await expect(both[0]).rejects.toThrow('too many open files');
+  await expect(both[1]).rejects.toThrow('too many open files');
+  expect(await Promise.all([load(), load()])).toEqual([2, 2]);
+  expect(await load()).toBe(2);
 });

@@ -88,7 +88,12 @@ export class RunningTool implements Linked<RunningTool> {
       this.#resolve = resolve;
       this.#outcome = this.#run(tool);
       this.#outcome.then(
-        (result) => resolve(answerOf(result)),
+        (result) => {
+          const answer = answerOf(result);
+          // A promise that it is resolved with could not be interrupted any more.
+          if (answer instanceof Promise) void answer.then(resolve);
+          else resolve(answer);
+        },
         () => resolve('sdk'),
       );
     });
