@@ -1,3 +1,8 @@
+// A server loads these when it first needs them. A virtual clock would go on meanwhile, and a login could expire before its
+// first request.
+import '../provider/authorization-server.js';
+import '../provider/provider-requests.js';
+import '../server/app.js';
 import type { Clock } from '../time/clock.js';
 
 interface Timer {
