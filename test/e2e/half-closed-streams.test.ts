@@ -1,3 +1,4 @@
+import { request as httpRequest } from 'node:http';
 import * as sdk2 from '@modelcontextprotocol/client';
 import { Client as Sdk1Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as Sdk1Transport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
@@ -6,10 +7,14 @@ import { z } from 'zod';
 import { createSessions, type SessionEvent, type Sessions } from '../../packages/sessions/src/index.js';
 import { FaultingProvider, logIn, VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import { Journal } from '../support/journal.js';
+import { connect2025, JSON_HEADERS, startLogin } from '../support/raw-mcp.js';
 import { CUTS, startTcpProxy, type TcpProxy } from './tcp-proxy.js';
+import { eventContaining, Wire2025 } from './wire-stream.js';
 
 const PROBE_MS = 2_000;
 const GRACE_MS = 60_000;
+/** After this time without a client or a request, a user is signed out. */
+const IDLE_MS = 60 * 60 * 1000;
 const MORE_THAN_A_PING_MS = 2 * 25_000 + 1_000;
 
 let clock: VirtualClock;
@@ -127,4 +132,25 @@ describe.each(Object.entries(CLIENTS))('%s whose side of the stream is closed', 
       expect(await client.call('session_status')).toMatchObject({ state: 'authenticated' });
     },
   );
+});
+
+it('counts no client as present whose waiting stream has ended before it opened [security 36]', async () => {
+  const client = await connect2025(mcp.href);
+  const { code } = await logIn(sessions, await startLogin(client), { provider, user: 'alice' });
+  await client.call('login', code === undefined ? {} : { code });
+  const first = await new Wire2025(client.secret).listen(mcp.href);
+  const headers = { ...JSON_HEADERS, 'mcp-session-id': client.secret, 'mcp-protocol-version': '2025-11-25' };
+  const waiting = httpRequest(mcp, { headers, agent: false }).on('error', () => undefined);
+  waiting.end();
+  await eventContaining(first, '"ping"');
+  const left = new Promise((resolve) => waiting.once('close', resolve));
+  waiting.destroy();
+  await left;
+  // Its answer comes after the server has seen that the client has left.
+  expect(await client.call('session_status')).toMatchObject({ structured: { state: 'authenticated' } });
+  first.drop();
+  await first.over;
+  expect(await client.call('session_status')).toMatchObject({ structured: { state: 'authenticated' } });
+  await clock.advance(IDLE_MS);
+  expect(signOuts()).toHaveLength(1);
 });

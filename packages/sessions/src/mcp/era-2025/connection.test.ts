@@ -8,6 +8,7 @@ import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Deadlines } from '../../time/deadlines.js';
 import { EVENT_LIMITS } from '../request/client-memory-limits.js';
 import { SlowCalls } from '../server/slow-calls.js';
+import type { EventSink } from '../wire/event-sink.js';
 import { responseOf } from '../wire/plain-answer.js';
 import { Connection, type ConnectionRequest } from './connection.js';
 
@@ -71,6 +72,14 @@ async function setUp() {
       body: undefined,
       ...UNBOUNDED,
     });
+  /** A GET whose events go over a sink. */
+  const getOver = (sink: EventSink) =>
+    connection.serve({
+      request: new Request(URL, { headers: HEADERS }),
+      body: undefined,
+      ...UNBOUNDED,
+      sink,
+    });
   /** Finds pings in a stream. */
   const pingsOf = (stream: Response) => {
     const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
@@ -120,6 +129,7 @@ async function setUp() {
     begin,
     post,
     get,
+    getOver,
     pingsOf,
     answer,
     call,
@@ -129,6 +139,23 @@ async function setUp() {
     release,
     releases,
     onStandaloneOpen,
+  };
+}
+
+/** A sink whose client reads everything, unless stated otherwise. */
+function sinkThat(differs: Partial<EventSink>): EventSink {
+  const ignore = () => undefined;
+  return {
+    unreadBytes: 0,
+    sentBytes: 0,
+    isClosed: false,
+    start: ignore,
+    write: ignore,
+    end: ignore,
+    destroy: ignore,
+    onClose: ignore,
+    onRead: ignore,
+    ...differs,
   };
 }
 
@@ -461,6 +488,24 @@ describe('Connection', () => {
     expect((await second).status).toBe(409);
     expect(onStandaloneOpen).toHaveBeenCalledOnce();
     await first.body?.cancel();
+  });
+
+  it('opens no stream for a client that has left before [security 36]', async () => {
+    const { getOver, get, onStandaloneOpen } = await setUp();
+    await getOver(sinkThat({ isClosed: true }));
+    expect(onStandaloneOpen).not.toHaveBeenCalled();
+    expect((await get({}, AbortSignal.abort())).status).toBe(409);
+    expect(onStandaloneOpen).not.toHaveBeenCalled();
+    expect((await get()).status).toBe(200);
+  });
+
+  it('reports the end of a stream that ends while it opens, and opens the next one [security 36]', async () => {
+    const { getOver, get, onStandaloneOpen } = await setUp();
+    await getOver(sinkThat({ onClose: (run) => run() }));
+    const ends = () => onStandaloneOpen.mock.results.map(({ value }) => value.mock.calls.flat());
+    expect(ends()).toEqual([['client']]);
+    expect((await get()).status).toBe(200);
+    expect(ends()).toEqual([['client'], []]);
   });
 
   it('answers 404 to a waiting stream when its connection ends [security 10]', async () => {

@@ -363,7 +363,8 @@ export class Connection implements Restable<Connection> {
     const open = this.#standalone;
     if (open && !(await open.isResponsive()) && !hasLeft(incoming)) open.replace();
     if (this.#isClosed) return sessionNotFound();
-    if (this.#standalone) return errorResponse(409, ErrorCode.serverBusy, ONE_STREAM);
+    // A client that has left does not read the answer. Its stream would never end.
+    if (this.#standalone || hasLeft(incoming)) return errorResponse(409, ErrorCode.serverBusy, ONE_STREAM);
     const standalone = this.#streamStandalone(bounds);
     for (const [id, json] of this.#events.after(lastEventId)) standalone.sendEvent(json, id);
     return standalone.answer;
@@ -390,7 +391,9 @@ export class Connection implements Restable<Connection> {
     let markClosed: ((by: StreamCloser) => void) | undefined = onStandaloneOpen();
     onAnswered?.('server');
     const headers = { ...STREAM_HEADERS, 'mcp-session-id': id };
-    const standalone = new StandaloneStream(headers, {
+    // The stream may end while it is made.
+    let standalone: StandaloneStream | undefined;
+    standalone = new StandaloneStream(headers, {
       clock,
       deadlines,
       ...limits,
@@ -407,7 +410,7 @@ export class Connection implements Restable<Connection> {
         markClosed?.(by);
       },
     });
-    this.#standalone = standalone;
+    if (!standalone.isEnded) this.#standalone = standalone;
     return standalone;
   }
 }

@@ -61,6 +61,10 @@ export class StandaloneStream {
       : new SseStream(new Response(null, { headers }), streamOptions);
   }
 
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
   /** The answer to the GET. */
   get answer(): Response | PlainAnswer {
     return this.#stream instanceof SseStream ? this.#stream.response : STREAMED;
