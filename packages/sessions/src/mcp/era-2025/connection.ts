@@ -124,6 +124,8 @@ export class Connection implements Restable<Connection> {
   #standalone: StandaloneStream | undefined;
   /** Until when the client can resume its standalone stream. */
   #resumableUntilMs = 0;
+  /** The number of requests to the client. */
+  #asked: number;
   #isClosed = false;
   /** Whether this object has made a server object. */
   #hasServed = false;
@@ -135,6 +137,7 @@ export class Connection implements Restable<Connection> {
     this.#options = options;
     this.#client = state;
     this.#events = new EventBuffer(options, state?.numbered);
+    this.#asked = state?.asked ?? 0;
   }
 
   /** The session that its requests use. */
@@ -173,7 +176,7 @@ export class Connection implements Restable<Connection> {
     this.#events.rest();
     if (this.#standalone) return false;
     if (this.#events.size > 0 || clock.now() < this.#resumableUntilMs) return true;
-    if (this.#client) onRest({ ...this.#client, numbered: this.#events.numbered });
+    if (this.#client) onRest({ ...this.#client, numbered: this.#events.numbered, asked: this.#asked });
     return false;
   }
 
@@ -216,6 +219,7 @@ export class Connection implements Restable<Connection> {
       events: this.#events,
       currentPost,
       slowCalls,
+      nextQuestionId: () => this.#asked++,
       onInitialize: (params, result) => onInitialize?.(params, isReplaceable() ? result : undefined),
       standalone: {
         send: (message) => this.#send(awake, message),

@@ -219,7 +219,8 @@ export class Connections {
 
   /** Opens a connection that hibernates from the beginning. It gets a server object when it is used. */
   async #openLater(params: unknown, started: ResolvedConnection, answer: PlainAnswer): Promise<PlainAnswer> {
-    const state = { initialize: JSON.stringify(params), logLevel: undefined, numbered: 0, isNew: true };
+    const initialize = JSON.stringify(params);
+    const state = { initialize, logLevel: undefined, numbered: 0, asked: 0, isNew: true };
     this.#connections.set(started.connection, this.#hibernated.keep(state));
     this.#hold(started);
     return answer;

@@ -15,6 +15,8 @@ export interface ClientState {
 export interface Hibernated extends ClientState {
   /** The number of events that the connection has had, so that no event id is used twice. */
   readonly numbered: number;
+  /** The number of requests to the client, so that a late answer to one of them answers no other. */
+  readonly asked: number;
 }
 
 interface Kept extends Hibernated {
@@ -49,6 +51,6 @@ export class HibernatedStates {
   }
 }
 
-function keyOf({ initialize, logLevel, numbered, isNew }: Hibernated): string {
-  return `${numbered} ${isNew ? 'new ' : ''}${JSON.stringify(logLevel ?? null)} ${initialize}`;
+function keyOf({ initialize, logLevel, numbered, asked, isNew }: Hibernated): string {
+  return `${numbered} ${asked} ${isNew ? 'new ' : ''}${JSON.stringify(logLevel ?? null)} ${initialize}`;
 }

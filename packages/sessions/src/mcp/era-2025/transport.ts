@@ -21,6 +21,7 @@ import { ACCEPTED, isPlainAnswer, type PlainAnswer } from '../wire/plain-answer.
 import { EarlyAnswer } from './early-answer.js';
 import type { EventBuffer } from './event-buffer.js';
 import type { ClientState } from './hibernated.js';
+import { Questions } from './questions.js';
 
 /** How long a client waits before it resumes a stream (SSE `retry`). */
 const RETRY_MS = 1000;
@@ -88,6 +89,8 @@ export interface ConnectionTransportOptions {
   readonly currentPost: () => object | undefined;
   readonly slowCalls: SlowCalls<EarlyAnswer>;
   readonly standalone: StandaloneChannel;
+  /** Returns an id that the connection has not used for a request to its client. */
+  readonly nextQuestionId: () => number;
   /** Called with the answer of the server object to `initialize`, as JSON. */
   readonly onInitialize?: ((params: unknown, result: string) => void) | undefined;
 }
@@ -117,8 +120,7 @@ export class ConnectionTransport implements Transport {
   readonly sessionId: SessionId;
   readonly #options: ConnectionTransportOptions;
   readonly #inFlight = new Map<unknown, RequestInFlight>();
-  /** The ids of requests to the client that it has not answered. */
-  readonly #asked = new Set<unknown>();
+  readonly #questions: Questions;
   #logLevel: unknown;
   #versions: string[] = [];
   #resolveChallenge: Resolver = () => undefined;
@@ -132,6 +134,7 @@ export class ConnectionTransport implements Transport {
   constructor(options: ConnectionTransportOptions) {
     this.sessionId = options.id;
     this.#options = options;
+    this.#questions = new Questions(options.nextQuestionId);
   }
 
   /** The SDK calls it when the server object takes messages. */
@@ -154,7 +157,7 @@ export class ConnectionTransport implements Transport {
 
   /** Whether no request is in flight, of the client or to it. */
   get isIdle(): boolean {
-    return this.#inFlight.size === 0 && this.#asked.size === 0 && !this.#isClosed;
+    return this.#inFlight.size === 0 && this.#questions.size === 0 && !this.#isClosed;
   }
 
   /** The level of log messages that the client has set. `undefined`: none */
@@ -260,9 +263,18 @@ export class ConnectionTransport implements Transport {
 
   /** Sends a notification, or a request to the client. */
   async #sendOn(message: JSONRPCMessage, relatedRequestId: RequestId | undefined): Promise<void> {
+    const sent = this.#questions.toClient(message);
+    try {
+      await this.#sendTo(sent, relatedRequestId);
+    } catch (error) {
+      this.#questions.forget(sent);
+      throw error;
+    }
+  }
+
+  async #sendTo(message: JSONRPCMessage, relatedRequestId: RequestId | undefined): Promise<void> {
     // A tool may send notifications after its client has cancelled the call, or its user has signed out.
     if (!('id' in message) && this.#isLate(relatedRequestId)) return;
-    this.#noteAsked(message);
     if (relatedRequestId === undefined) return this.#options.standalone.send(message);
     const { early, onReplayed } = this.#inFlight.get(relatedRequestId) ?? {};
     if (onReplayed) return;
@@ -318,12 +330,14 @@ export class ConnectionTransport implements Transport {
   }
 
   readonly #deliver: Deliver = (message, extra) => {
-    if (isAnswer(message)) this.#asked.delete(message.id);
-    else if (message.method === 'initialize') {
+    if ('method' in message && message.method === 'initialize') {
       this.#isInitialized = true;
       if ('id' in message) this.#initialize = message;
     }
-    this.onmessage?.(message, extra);
+    const delivered = this.#questions.toServer(message);
+    if (delivered) this.onmessage?.(delivered, extra);
+    // The client may have answered before it has learned that the request was cancelled.
+    else this.onerror?.(new Error('The client has answered a request that is not open.'));
   };
 
   #noteInitialized(answer: JSONRPCMessage): void {
@@ -336,13 +350,6 @@ export class ConnectionTransport implements Transport {
     if (methodOf(message) !== 'logging/setLevel') return;
     const request = this.#inFlight.get(propertyOf(message, 'id'));
     if (request) request.logLevel = propertyOf(propertyOf(message, 'params'), 'level');
-  }
-
-  /** Until the client answers a request, the server object is needed for the answer. */
-  #noteAsked(message: JSONRPCMessage): void {
-    if ('id' in message) this.#asked.add(message.id);
-    else if (methodOf(message) === 'notifications/cancelled')
-      for (const id of cancelledIdsOf(message)) this.#asked.delete(id);
   }
 
   async #respond(posted: Posted): Promise<Response | PlainAnswer> {
