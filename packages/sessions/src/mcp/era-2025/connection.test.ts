@@ -11,6 +11,7 @@ import { SlowCalls } from '../server/slow-calls.js';
 import type { EventSink } from '../wire/event-sink.js';
 import { responseOf } from '../wire/plain-answer.js';
 import { Connection, type ConnectionRequest } from './connection.js';
+import { Hibernation } from './hibernation.js';
 
 const URL = 'http://127.0.0.1/mcp';
 const ID = 'the-session' as SessionId;
@@ -168,6 +169,42 @@ async function refusalOf(response: Response): Promise<string> {
 const eventIdsIn = (text: string) => [...text.matchAll(/^id: (.+)$/gm)].map(([, id]) => id ?? '');
 
 describe('Connection', () => {
+  it('hibernates again if the response to a ping has woken it', async () => {
+    const clock = new VirtualClock();
+    const deadlines = new Deadlines(clock, (error) => {
+      throw error;
+    });
+    const hibernation = new Hibernation<Connection>({ clock, deadlines });
+    const state = { initialize: '{}', logLevel: undefined, numbered: 2, asked: 3 };
+    const onRest = vi.fn();
+    const connection = new Connection(
+      {
+        id: ID,
+        session: 'the session' as SessionRef,
+        makeServer: () => {
+          throw new Error('No server object is needed.');
+        },
+        isEternal: false,
+        present: () => connection,
+        onUse: (used) => hibernation.note(used),
+        onRest,
+        clock,
+        deadlines,
+        slowCalls: new SlowCalls({ clock, deadlines }),
+        keptMs: 120_000,
+        kept: new MemoryQuota(EVENT_LIMITS).open(undefined),
+        currentPost: () => undefined,
+        onStandaloneOpen: () => () => undefined,
+      },
+      state,
+    );
+    const request = new Request(URL, { method: 'POST', headers: HEADERS });
+    const body = { jsonrpc: '2.0', id: 'ping-1', result: {} };
+    expect(responseOf(await connection.serve({ request, body, ...UNBOUNDED })).status).toBe(202);
+    await clock.advance(31_000);
+    expect(onRest.mock.calls).toEqual([[state]]);
+  });
+
   it('refuses a second request with an id that is in use, and serves the first', async () => {
     const { call, release, post } = await setUp();
     const first = await call(1, 'the first');

@@ -138,6 +138,8 @@ export class Connection implements Restable<Connection> {
     this.#client = state;
     this.#events = new EventBuffer(options, state?.numbered);
     this.#asked = state?.asked ?? 0;
+    // Whatever its first request is, it hibernates afterwards.
+    options.onUse(this);
   }
 
   /** The session that its requests use. */
