@@ -362,6 +362,37 @@ describe('a connection without a stream', () => {
     stream.drop();
   });
 
+  it.each(['refuses', 'does not answer'])(
+    'serves calls, and ends, if the next server object %s the log level',
+    async (how) => {
+      const replayed = new Journal<string>();
+      await start({
+        tools: (server, context) => {
+          tools(server, context);
+          if (made.length < 3) return;
+          server.server.setRequestHandler('logging/setLevel', () => {
+            replayed.add('the level');
+            if (how === 'refuses') throw new Error('No such level.');
+            return new Promise<never>(() => undefined);
+          });
+        },
+      });
+      const clients = [await connect2025(mcp), await connect2025(mcp)] as const;
+      const [first, second] = clients;
+      for (const client of clients)
+        await post(client, { id: 1, method: 'logging/setLevel', params: { level: 'error' } });
+      await hibernate();
+      const call = first.call('count');
+      await replayed.until('a replay', ([one]) => one);
+      await clock.advance(10_100);
+      expect((await call).text).toBe('call 1');
+      const waiting = post(second, { id: 2, method: 'tools/list' });
+      await replayed.until('another replay', ([, two]) => two);
+      expect((await second.end()).status).toBe(200);
+      await waiting;
+    },
+  );
+
   it('is refused as another one is, although it hibernates', async () => {
     await start();
     const client = await connect2025(mcp);

@@ -214,10 +214,12 @@ export class Connection implements Restable<Connection> {
   }
 
   async #makeAwake(): Promise<Awake> {
-    const { makeServer, id, currentPost, slowCalls, direct, clock, onInitialize } = this.#options;
+    const { makeServer, id, currentPost, slowCalls, direct, clock, deadlines, onInitialize } = this.#options;
     const { server, tools, isReplaceable } = makeServer();
     const transport = new ConnectionTransport({
       id,
+      clock,
+      deadlines,
       events: this.#events,
       currentPost,
       slowCalls,
@@ -272,8 +274,8 @@ export class Connection implements Restable<Connection> {
   }
 
   async #delete(request: Request): Promise<Response> {
-    // Nothing has to be ended.
-    if (!this.#awake && !this.#waking && isSupported(request)) return new Response(null);
+    // Nothing has to be ended. The caller closes a server object that is being made.
+    if ((!this.#awake || this.#waking) && isSupported(request)) return new Response(null);
     this.#options.onUse(this);
     const { direct, transport } = await this.#wake();
     await direct?.handOverAll();

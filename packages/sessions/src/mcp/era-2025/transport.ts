@@ -12,6 +12,8 @@ import {
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import type { SessionId } from '../../session/ids.js';
+import type { Clock } from '../../time/clock.js';
+import type { Deadlines } from '../../time/deadlines.js';
 import { andThen, isThenable, type MaybePromise } from '../../time/promises.js';
 import { FIRST_RESUMABLE_REVISION } from '../plain-tools/plain-call.js';
 import type { SlowCalls } from '../server/slow-calls.js';
@@ -25,6 +27,8 @@ import { Questions } from './questions.js';
 
 /** How long a client waits before it resumes a stream (SSE `retry`). */
 const RETRY_MS = 1000;
+/** How long a server object has to answer what is replayed after hibernation. Requests of the client wait for it. */
+const REPLAY_TIMEOUT_MS = 10_000;
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
 /** The error of calls whose connection ends, for example by eviction. */
 const ENDED = {
@@ -85,6 +89,8 @@ const RESERVED: RequestInFlight = { post: undefined };
 
 export interface ConnectionTransportOptions {
   readonly id: SessionId;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
   readonly events: EventBuffer;
   readonly currentPost: () => object | undefined;
   readonly slowCalls: SlowCalls<EarlyAnswer>;
@@ -167,25 +173,35 @@ export class ConnectionTransport implements Transport {
 
   /**
    * Tells the server object what the client of a connection that hibernated has said before.
-   * @throws Error if the server object refuses it
+   * @throws Error if the server object refuses `initialize`, or does not answer it
    */
   async replay({ initialize, logLevel }: ClientState): Promise<void> {
     await this.#options.events.pausedWhile(async () => {
       // It was accepted as the parameters of a request.
       await this.#say('initialize', JSON.parse(initialize) as Record<string, unknown>);
-      if (logLevel !== undefined) await this.#say('logging/setLevel', { level: logLevel });
+      if (logLevel === undefined) return;
+      // A connection without the level is better than none.
+      await this.#say('logging/setLevel', { level: logLevel }).catch((error: Error) => this.onerror?.(error));
     });
   }
 
   async #say(method: string, params: Record<string, unknown>): Promise<void> {
     const id = `replayed ${method}`;
     const message: JSONRPCRequest = { jsonrpc: '2.0', id, method, params };
-    const answer = await new Promise<JSONRPCMessage>((resolve) => {
-      this.#inFlight.set(id, { post: undefined, onReplayed: resolve });
+    const { clock, deadlines } = this.#options;
+    const answer = await new Promise<JSONRPCMessage>((resolve, reject) => {
+      const timeout = deadlines.at(clock.now() + REPLAY_TIMEOUT_MS, () =>
+        reject(new Error(`The server object has not answered ${method} after hibernation.`)),
+      );
+      const onReplayed = (answer: JSONRPCMessage) => {
+        timeout.cancel();
+        resolve(answer);
+      };
+      this.#inFlight.set(id, { post: undefined, onReplayed });
       this.#noteLogLevel(message);
       this.#deliver(message, {});
     });
-    if ('error' in answer) throw new Error(`A hibernating connection has not woken: ${method} was refused.`);
+    if ('error' in answer) throw new Error(`The server object has refused ${method} after hibernation.`);
   }
 
   /** Takes an id for a call that the SDK does not serve. @returns whether it is free, and the connection has room */
