@@ -59,4 +59,9 @@ describe('Questions', () => {
     expect(second.toClient(ask(1, 'own'))).toEqual(ask(2, 'own'));
     expect(second.toServer(progress('own'))).toEqual(progress('own'));
   });
+
+  it('leaves a request of the client that is named like progress to the server object', () => {
+    const request = { ...progress(0), id: 420 };
+    expect(setUp().second.toServer(request)).toEqual(request);
+  });
 });

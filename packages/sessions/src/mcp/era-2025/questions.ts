@@ -49,7 +49,8 @@ export class Questions {
       this.#open.delete(number);
       return id === undefined ? undefined : { ...message, id };
     }
-    if (methodOf(message) !== 'notifications/progress') return message;
+    // A request of this name is answered as one of an unknown method.
+    if ('id' in message || methodOf(message) !== 'notifications/progress') return message;
     const number = Number(propertyOf(message.params, 'progressToken'));
     // A token of the author's own is no number.
     if (Number.isNaN(number)) return message;
