@@ -1,10 +1,8 @@
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import type { Request } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCredentials } from '../../packages/server/src/sample/provider-clients.js';
 import { createSessions, type Sessions } from '../../packages/sessions/src/index.js';
+import { freePort } from '../support/free-port.js';
 import {
   type ProxiedIdentityProvider,
   startProxiedIdentityProvider,
@@ -14,22 +12,12 @@ import { hasChromium, openWindow } from './chromium.js';
 
 const RESOURCE = 'urn:test:notes';
 
-/** A port that no program uses. The redirect URI contains it before the server listens. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  // The address of a listening TCP server is an AddressInfo.
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 describe.skipIf(!hasChromium())('a provider whose page posts the response, in a browser', () => {
   let provider: ProxiedIdentityProvider;
   let sessions: Sessions;
   let mcp: string;
   beforeAll(async () => {
+    // The redirect URI contains it before the server listens.
     const port = await freePort();
     // Another site than that of the provider, which is at 127.0.0.1.
     const publicUrl = `http://localhost:${port}`;

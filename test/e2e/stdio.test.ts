@@ -1,13 +1,11 @@
-import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createSessions } from 'mcp-sessions';
 import { describe, expect, it } from 'vitest';
 import { Browser } from '../support/browser.js';
 import { ELICITING_KINDS } from '../support/eliciting-clients.js';
+import { freePort } from '../support/free-port.js';
 import { eventually } from '../support/journal.js';
 import { send } from '../support/raw-mcp.js';
 import { runServer } from '../support/server-process.js';
@@ -23,15 +21,6 @@ const { start, connect } = setup;
 
 describeStdioClient('SDK 1.x', setup);
 describeStdioClient('SDK 2.x pinned to 2026', setup);
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** What a client gets if another process listens on the port of its redirect URI. */
 const portInUse = (port: number) =>

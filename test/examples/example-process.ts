@@ -1,9 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type Ending, end, own } from '../support/child-processes.js';
+import { freePort } from '../support/free-port.js';
 import { Journal } from '../support/journal.js';
 
 const root = new URL('../../', import.meta.url);
@@ -42,6 +42,7 @@ export async function startExample(
   name: string,
   environment: Readonly<Record<string, string>>,
 ): Promise<ExampleProcess> {
+  // The public URL of an example contains its port.
   const port = await freePort();
   const child = own(
     spawn(process.execPath, [pathOf(name)], {
@@ -68,14 +69,4 @@ export async function startExample(
     },
     kill: () => end(child, 'SIGKILL'),
   };
-}
-
-/** The public URL of an example contains its port, so the port has to be known before the start. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  await once(server.close(), 'close');
-  if (typeof address !== 'object' || !address) throw new Error('A TCP server that listens has a port.');
-  return address.port;
 }

@@ -7,12 +7,12 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { Browser } from '../support/browser.js';
 import { end, own } from '../support/child-processes.js';
+import { freePort } from '../support/free-port.js';
 import {
   type IdentityProviderProcess,
   startIdentityProviderProcess,
 } from '../support/identity-provider-process.js';
 import { client2026, connect2025, type RawClient, send, startLogin } from '../support/raw-mcp.js';
-import { freePort } from './example-process.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../', import.meta.url));

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { freePort } from '../../../../../test/support/free-port.js';
 import { LoginListener } from './listener.js';
 
 const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
@@ -25,14 +26,6 @@ async function occupy(host: string, port = 0): Promise<number> {
   await new Promise<void>((resolve) => server.listen(port, host, resolve));
   onTestFinished(() => void server.close());
   return (server.address() as AddressInfo).port;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
 }
 
 describe('the listener of the redirect URI over stdio', () => {
