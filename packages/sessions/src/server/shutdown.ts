@@ -90,6 +90,7 @@ export class Shutdown {
     if (!outlivesProcess) await registry.endAll('shutdown');
     logUnfinished(logger, { cutCalls, notRevoked });
     this.#options.presenceVisits?.stop();
+    registry.stopFollowing();
     deadlines.clear();
     keys.wipe();
     contexts.close();

@@ -2,6 +2,7 @@ import { signedOut } from '../errors.js';
 import type { Clock } from '../time/clock.js';
 import { onUnfollowed } from '../time/on-abort.js';
 import { andThen, type MaybePromise } from '../time/promises.js';
+import { ChangedSessions } from './changed-sessions.js';
 import { type ChangeElsewhere, FollowedSession } from './followed-session.js';
 import type { SessionRef } from './ids.js';
 import {
@@ -45,8 +46,6 @@ interface LocalSession {
 
 /** The time by which a client may seem to have been absent longer than it is. */
 const MAX_FORGOTTEN_MS = 1000;
-/** The delay before a session that another node has changed is read again after an error of the store. */
-const READ_AGAIN_MS = 1000;
 
 /** Lower than any epoch of a record. */
 const UNKNOWN_EPOCH = -1;
@@ -64,9 +63,16 @@ export class LocalSessions {
   onChangedElsewhere: (change: ChangeElsewhere) => void = () => undefined;
   readonly #options: LocalSessionsOptions;
   readonly #entries = new Map<SessionRef, LocalSession>();
+  readonly #changed: ChangedSessions;
 
   constructor(options: LocalSessionsOptions) {
     this.#options = options;
+    this.#changed = new ChangedSessions({ ...options, read: (ref) => this.#readAgain(ref) });
+  }
+
+  /** Follows no changes of other nodes any more. */
+  stop(): void {
+    this.#changed.stop();
   }
 
   /** The number of sessions that this process keeps something of. */
@@ -201,23 +207,17 @@ export class LocalSessions {
     if (followed) this.onChangedElsewhere({ type: 'session.ended', ref, epoch });
   }
 
-  /** Reads a session that another node may have changed. */
+  /** Reads a session that another node may have changed. @throws what the store throws */
   async #readAgain(ref: SessionRef): Promise<void> {
-    const { store, clock, onError } = this.#options;
     const entry = this.#entries.get(ref);
     if (!entry?.followed) return;
-    try {
-      const record = await store.get(ref);
-      if (this.#entries.get(ref) !== entry) return;
-      const type = entry.followed.changeTo(record);
-      if (!record || type === 'session.ended') return this.#endedElsewhere(ref, entry);
-      const { epoch } = entry;
-      note(entry, record);
-      this.onChangedElsewhere({ type, ref, epoch });
-    } catch (error) {
-      onError(error);
-      clock.after(READ_AGAIN_MS, () => void this.#readAgain(ref));
-    }
+    const record = await this.#options.store.get(ref);
+    if (this.#entries.get(ref) !== entry) return;
+    const type = entry.followed.changeTo(record);
+    if (!record || type === 'session.ended') return this.#endedElsewhere(ref, entry);
+    const { epoch } = entry;
+    note(entry, record);
+    this.onChangedElsewhere({ type, ref, epoch });
   }
 
   #abortOf(ref: SessionRef, entry: LocalSession): AbortController {
@@ -273,7 +273,7 @@ export class LocalSessions {
   }
 
   #follow(ref: SessionRef): FollowedSession | undefined {
-    const unfollow = this.#options.messages?.subscribe(ref, () => void this.#readAgain(ref));
+    const unfollow = this.#options.messages?.subscribe(ref, () => this.#changed.add(ref));
     return unfollow && new FollowedSession(unfollow);
   }
 

@@ -234,6 +234,11 @@ export class SessionRegistry {
     this.#local.onChangedElsewhere = run;
   }
 
+  /** Follows no changes of other nodes any more. */
+  stopFollowing(): void {
+    this.#local.stop();
+  }
+
   /** Notes that the last client of a session has disconnected in another way than by closing its streams. */
   clientLeft(ref: SessionRef): void {
     this.#local.clientLeft(ref);
