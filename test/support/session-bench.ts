@@ -90,6 +90,8 @@ export class SessionBench {
   readonly sessionEvents: SessionEvents;
   readonly keys: KeyHierarchy;
   readonly errors: unknown[] = [];
+  /** The providers of the revocations that were dropped. */
+  readonly droppedRevocations: string[] = [];
   readonly ports: Ports;
   readonly store: SessionStore;
   readonly registry: SessionRegistry;
@@ -105,6 +107,7 @@ export class SessionBench {
     const lifetimes = { ...DEFAULT_LIFETIMES, ...options.lifetimes };
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const onError = (error: unknown) => void this.errors.push(error);
+    const onDropped = (provider: string) => void this.droppedRevocations.push(provider);
     const fraction = () => random(4).readUInt32BE(0) / 2 ** 32;
     this.clock = options.clock ?? new VirtualClock();
     const { nodeClock: clock = this.clock } = options;
@@ -138,7 +141,7 @@ export class SessionBench {
     });
     const plainMayRevoke = this.grantsInUse.mayRevoke;
     const mayRevoke = parts.wrapMayRevoke?.(plainMayRevoke) ?? plainMayRevoke;
-    this.disposal = new Disposal(vault, revoke, events, mayRevoke);
+    this.disposal = new Disposal({ vault, revokeTokens: revoke, events, mayRevoke, onDropped });
     const { disposal, grantsInUse } = this;
     const due = new DueSessions({ store: this.store, clock, onError });
     const plainRegistry = new SessionRegistry({

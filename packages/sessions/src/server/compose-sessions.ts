@@ -12,6 +12,7 @@ import type { Rates } from '../limits/rates.js';
 import { loginGrantsOf } from '../login/attempt-record.js';
 import type { AttemptStore } from '../login/attempt-store.js';
 import type { ErrorLog } from '../observe/error-log.js';
+import { LogThrottle } from '../observe/log-throttle.js';
 import type { Logger } from '../observe/logger.js';
 import { Provider } from '../provider/provider.js';
 import type { ProviderRuntime } from '../provider/provider-requests.js';
@@ -74,10 +75,21 @@ export interface SessionParts {
   readonly presenceVisits: PresenceVisits | undefined;
 }
 
+const REVOCATIONS_DROPPED =
+  'Logins were not revoked, because 10,000 revocations wait for the provider: the tokens are wiped here, and stay valid at the provider until they expire. Find out why it answers so slowly.';
+
 /** Composes sessions, their accounts, and what refreshes and revokes the tokens. */
 export function composeSessions(
   settings: SessionsSettings,
-  { clock, random, fetch, createPorts, keys = new KeyHierarchy(random(32)), onError }: ServerEnvironment,
+  {
+    clock,
+    random,
+    fetch,
+    createPorts,
+    keys = new KeyHierarchy(random(32)),
+    logger,
+    onError,
+  }: ServerEnvironment,
 ): SessionParts {
   const { lifetimes, limits } = settings;
   const bearer = isBearer(settings.access) ? settings.access : undefined;
@@ -108,7 +120,16 @@ export function composeSessions(
     ),
     loginGrants: async () => loginGrantsOf(await attempts.pending()),
   });
-  const disposal = new Disposal(vault, revoke, events, grantsInUse.mayRevoke);
+  const dropped = new LogThrottle<string>(clock, (provider, logins) =>
+    logger.warn({ event: 'revocation.dropped', provider, logins }, REVOCATIONS_DROPPED),
+  );
+  const disposal = new Disposal({
+    vault,
+    revokeTokens: revoke,
+    events,
+    mayRevoke: grantsInUse.mayRevoke,
+    onDropped: (provider) => dropped.add(provider, provider),
+  });
   const due = new DueSessions({ store: sessions, clock, onError });
   const sessionMessages = outlivesProcess ? new SessionMessages(messages) : undefined;
   const registry = new SessionRegistry({

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SessionBench } from '../../../../test/support/session-bench.js';
+import { Secret } from '../vault/secret.js';
 import type { TokenSet } from '../vault/token-set.js';
 import { type RevokeTokens, sealContextOf } from './disposal.js';
 import type { Revocation } from './session-events.js';
@@ -86,6 +87,37 @@ describe('disposing of accounts', () => {
       expect(bench.provider.revoked).toEqual([]);
     },
   );
+
+  it('keeps the tokens of 10,000 revocations at a provider, in their order, and wipes further ones [security 34, 40]', async () => {
+    const { asked, revokeTokens } = slowRevocations();
+    const bench = new SessionBench({ revokeTokens });
+    const { snapshot } = await bench.loggedIn('alice');
+    const revoke = (provider: string, name: string) => {
+      const tokens: TokenSet = { accessToken: Secret.fromBytes(Buffer.from(name)), refreshToken: undefined };
+      return { tokens, report: bench.disposal.revoke(snapshot, { provider }, tokens) };
+    };
+    const names = Array.from({ length: 10_001 }, (_, at) => `tokens ${at}`);
+    const kept = names.map((name) => revoke('idp', name));
+    const dropped = kept.pop();
+    expect(await dropped?.report).toEqual({ provider: 'idp', revocation: 'unconfirmed' });
+    expect(() => dropped?.tokens.accessToken.reveal()).toThrow('wiped');
+    expect(bench.droppedRevocations).toEqual(['idp']);
+    expect([bench.disposal.pending, asked.length]).toEqual([10_000, 50]);
+
+    const other = revoke('other', 'tokens of another provider');
+    await bench.clock.advance(0);
+    const revealed: string[] = [];
+    while (asked.length > 0) {
+      for (const { tokens, answer } of asked.splice(0)) {
+        revealed.push(tokens.accessToken.reveal());
+        answer('confirmed');
+      }
+      await bench.clock.advance(0);
+    }
+    expect(await other.report).toEqual({ provider: 'other', revocation: 'confirmed' });
+    expect(revealed.filter((name) => !name.includes('another'))).toEqual(names.slice(0, -1));
+    expect([bench.disposal.pending, bench.droppedRevocations]).toEqual([0, ['idp']]);
+  });
 
   it('wipes what it cannot read, and says that nothing was revoked of it [security 31]', async () => {
     const bench = new SessionBench();

@@ -39,24 +39,29 @@ export interface DisposedAccount {
 /** Whether tokens that no account has may be revoked: that ends no other login. Never rejects. */
 export type MayRevoke = (session: SessionSnapshot, account: DisposedAccount) => Promise<boolean>;
 
+export interface DisposalOptions {
+  readonly vault: Vault;
+  readonly revokeTokens: RevokeTokens;
+  readonly events: SessionEvents;
+  /** Called after the change that disposes of the tokens. */
+  readonly mayRevoke: MayRevoke;
+  /** Called with the provider of tokens that are wiped without a revocation, because too many wait for one. */
+  readonly onDropped?: ((provider: string) => void) | undefined;
+}
+
 const MAX_CONCURRENT = 50;
+/** The maximum number of revocations at each provider, in flight and waiting. Each keeps at most 64 KiB of tokens. */
+const MAX_KEPT = 10_000;
 
 /** Wipes accounts and revokes their tokens at the providers. */
 export class Disposal {
-  readonly #vault: Vault;
-  readonly #revokeTokens: RevokeTokens;
-  readonly #events: SessionEvents;
-  readonly #mayRevoke: MayRevoke;
+  readonly #options: DisposalOptions;
   readonly #running = new Set<Promise<unknown>>();
   /** Limits the concurrent revocations at each provider, which a closing server could overload. */
   readonly #limiters = new Map<string, LimitFunction>();
 
-  /** @param mayRevoke called after the change that disposes of the tokens */
-  constructor(vault: Vault, revokeTokens: RevokeTokens, events: SessionEvents, mayRevoke: MayRevoke) {
-    this.#vault = vault;
-    this.#revokeTokens = revokeTokens;
-    this.#events = events;
-    this.#mayRevoke = mayRevoke;
+  constructor(options: DisposalOptions) {
+    this.#options = options;
   }
 
   /**
@@ -80,30 +85,41 @@ export class Disposal {
 
   /** Wipes the state of a session. */
   wipeState({ state }: SessionRecord): void {
-    if (state) this.#vault.wipe(state.sealed);
+    if (state) this.#options.vault.wipe(state.sealed);
   }
 
-  /** Revokes tokens that are in no session, unless that ends another login, and wipes them. */
+  /**
+   * Revokes tokens that are in no session, unless that ends another login, and wipes them. The revocations of a provider
+   * are made in their order. If too many wait, the tokens are only wiped.
+   */
   async revoke(
     session: SessionSnapshot,
     account: DisposedAccount,
     tokens: TokenSet,
   ): Promise<RevocationReport> {
+    const { events, onDropped } = this.#options;
     const { provider, subject } = account;
     const limiter = this.#limiters.get(provider) ?? pLimit(MAX_CONCURRENT);
     this.#limiters.set(provider, limiter);
-    const revoking = limiter(async (): Promise<Revocation> => {
-      if (await this.#mayRevoke(session, account)) return this.#revokeTokens(provider, tokens);
-      return subject === undefined ? 'unconfirmed' : 'deferred';
-    }).finally(() => wipeTokenSet(tokens));
+    const isDropped = limiter.activeCount + limiter.pendingCount >= MAX_KEPT;
+    if (isDropped) onDropped?.(provider);
+    const revoking = (isDropped ? drop() : limiter(() => this.#revoke(session, account, tokens))).finally(
+      () => wipeTokenSet(tokens),
+    );
     this.#running.add(revoking);
     try {
       const revocation = await revoking;
-      this.#events.emit({ type: 'account.revoked', ...snapshotOf(session), provider, subject, revocation });
+      events.emit({ type: 'account.revoked', ...snapshotOf(session), provider, subject, revocation });
       return { provider, revocation };
     } finally {
       this.#running.delete(revoking);
     }
+  }
+
+  async #revoke(session: SessionSnapshot, account: DisposedAccount, tokens: TokenSet): Promise<Revocation> {
+    const { mayRevoke, revokeTokens } = this.#options;
+    if (await mayRevoke(session, account)) return revokeTokens(account.provider, tokens);
+    return account.subject === undefined ? 'unconfirmed' : 'deferred';
   }
 
   /** The number of revocations in flight. */
@@ -117,13 +133,19 @@ export class Disposal {
   }
 
   #takeTokens(record: SessionRecord, account: AccountRecord): TokenSet | 'unreadable' | undefined {
+    const { vault } = this.#options;
     if (!account.sealed) return undefined;
     try {
-      return decodeTokenSet(this.#vault.open(account.sealed, sealContextOf(record, account)));
+      return decodeTokenSet(vault.open(account.sealed, sealContextOf(record, account)));
     } catch {
       return 'unreadable';
     } finally {
-      this.#vault.wipe(account.sealed);
+      vault.wipe(account.sealed);
     }
   }
+}
+
+/** Of tokens that are only wiped. Later, as the answer of a provider would be. */
+async function drop(): Promise<Revocation> {
+  return 'unconfirmed';
 }
