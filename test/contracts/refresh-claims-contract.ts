@@ -24,6 +24,7 @@ export function describeRefreshClaims(name: string, options: () => SessionBenchO
       };
       const { record } = await settled(bench.loggedIn('alice'));
       let skewMs = 0;
+      let failedOverAtMs = Number.NEGATIVE_INFINITY;
       const claim = (generation = 1) =>
         new RefreshClaim(
           {
@@ -31,6 +32,7 @@ export function describeRefreshClaims(name: string, options: () => SessionBenchO
             clock: bench.clock,
             wallNow: () => bench.clock.now() + skewMs,
             random,
+            failedOverAtMs: () => failedOverAtMs,
             onError: (error) => void bench.errors.push(error),
           },
           { ref: record.ref, provider: 'idp', generation },
@@ -40,7 +42,10 @@ export function describeRefreshClaims(name: string, options: () => SessionBenchO
       const skew = (ms: number) => {
         skewMs += ms;
       };
-      return { bench, record, claim, account, take, settled, skew };
+      const failOver = () => {
+        failedOverAtMs = bench.clock.now();
+      };
+      return { bench, record, claim, account, take, settled, skew, failOver };
     }
 
     it('are taken by one of many refreshes [security 17, 52]', async () => {
@@ -92,6 +97,33 @@ export function describeRefreshClaims(name: string, options: () => SessionBenchO
       await settled(second.release());
       expect(await take(third)).toMatchObject({ kind: 'claimed' });
       expect(third.isAmbiguous).toBe(true);
+    });
+
+    it('are not taken for ten seconds after a failover, except again by the same refresh [security 52]', async () => {
+      const { bench, claim, take, settled, failOver } = await setUp();
+      const [own, other] = [claim(), claim()];
+      await take(own);
+      failOver();
+      expect(await take(own)).toMatchObject({ kind: 'claimed' });
+      await settled(own.release());
+      expect(await take(other)).toMatchObject({ kind: 'unsettled' });
+      await bench.clock.advance(10 * SECOND);
+      expect(await take(other)).toMatchObject({ kind: 'claimed' });
+    });
+
+    it('are not taken over for a minute after a failover [security 52]', async () => {
+      const { bench, claim, take, failOver } = await setUp();
+      await take(claim());
+      await bench.clock.advance(601 * SECOND);
+      const later = claim();
+      failOver();
+      const untilMs = bench.clock.now() + 60 * SECOND;
+      expect(await take(later)).toEqual({ kind: 'unsettled', untilMs });
+      await bench.clock.advance(55 * SECOND);
+      expect(await take(later)).toMatchObject({ kind: 'unsettled' });
+      await bench.clock.advance(5 * SECOND);
+      expect(await take(later)).toMatchObject({ kind: 'claimed' });
+      expect(later.isAmbiguous).toBe(true);
     });
 
     it('are not wanted for another generation, or after a sign-out [security 22]', async () => {

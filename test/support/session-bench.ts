@@ -178,6 +178,7 @@ export class SessionBench {
       refreshTokens,
       fraction,
       random,
+      failedOverAtMs: ports.failedOverAtMs,
       wallNow: () => clock.now(),
       onError,
     };

@@ -106,7 +106,7 @@ export function composeSessions(
 
   const vault = new Vault(keys, random);
   const deadlines = new Deadlines(clock, onError);
-  const { sessions, attempts, oneTime, rates, messages, outlivesProcess } = createPorts({
+  const { sessions, attempts, oneTime, rates, messages, outlivesProcess, failedOverAtMs } = createPorts({
     clock,
     deadlines,
     isPresent: (ref) => isPresent(registry.presenceOf(ref)),
@@ -173,6 +173,7 @@ export function composeSessions(
     refreshTokens: refreshPolicy.refresh,
     fraction,
     random,
+    failedOverAtMs,
     onError,
   });
   const accounts = new Accounts({

@@ -21,6 +21,11 @@ export interface Ports {
   readonly messages: Messages;
   /** Whether sessions outlive this process. Closing a server ends them otherwise. */
   readonly outlivesProcess: boolean;
+  /**
+   * When another engine took over from the one before, which may have lost the latest writes of other nodes. `-Infinity`:
+   * never. Default: never
+   */
+  readonly failedOverAtMs?: (() => number) | undefined;
 }
 
 export interface PortsOptions {

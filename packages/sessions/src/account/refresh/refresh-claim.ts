@@ -6,12 +6,16 @@ import { type RandomSource, randomNumber } from '../../vault/random.js';
 
 /** The minimum time before another refresh may send the refresh token again. */
 const CLAIM_MS = 60_000;
+/** How long after a failover the claims of other processes may be missing, until those have written them again. */
+const SETTLING_MS = 10_000;
 /** The time within which a claimed request is sent, or not at all. */
 const SEND_WITHIN_MS = 5000;
 
 export interface RefreshClaimOptions extends FenceClocks {
   readonly registry: Pick<SessionRegistry, 'update'>;
   readonly random: RandomSource;
+  /** As that of `Ports`. */
+  readonly failedOverAtMs?: (() => number) | undefined;
   /** Called with the errors of the store at a release. */
   readonly onError: (error: unknown) => void;
 }
@@ -27,12 +31,15 @@ export type Claimed =
   | { readonly kind: 'claimed'; readonly fence: Fence }
   /** Another refresh has it. */
   | { readonly kind: 'held'; readonly untilMs: number }
+  /** Another refresh may have it: a failover may have lost its claim. */
+  | { readonly kind: 'unsettled'; readonly untilMs: number }
   /** The account has another generation, needs a new login, or is gone. */
   | { readonly kind: 'unwanted' };
 
 /**
  * The right of one refresh to send a refresh token. It is noted in the account by compare-and-set, right before the
- * request. Other refreshes may send the token after a minute, and not before the access token has expired.
+ * request. Other refreshes may send the token after a minute, and not before the access token has expired. After a
+ * failover no claim is taken for ten seconds, and none is taken over for a minute: the clock of the engine may have jumped.
  */
 export class RefreshClaim {
   readonly #options: RefreshClaimOptions;
@@ -55,7 +62,7 @@ export class RefreshClaim {
 
   /** Claims the right to send; again before each repetition. @throws SessionError `store_unavailable` */
   async take(): Promise<Claimed> {
-    const { clock } = this.#options;
+    const { clock, failedOverAtMs = never } = this.#options;
     const { provider } = this.#target;
     // Noted first: what the store takes counts, too.
     const fence = fenceFor(this.#options, SEND_WITHIN_MS);
@@ -67,6 +74,11 @@ export class RefreshClaim {
       const isForeign = claim !== undefined && claim.id !== this.#id;
       if (isForeign && claim.untilMs > now) {
         refusal = { kind: 'held', untilMs: claim.untilMs };
+        return undefined;
+      }
+      const settledAtMs = failedOverAtMs() + (isForeign ? CLAIM_MS : SETTLING_MS);
+      if (claim?.id !== this.#id && settledAtMs > now) {
+        refusal = { kind: 'unsettled', untilMs: settledAtMs };
         return undefined;
       }
       refusal = { kind: 'unwanted' };
@@ -102,3 +114,5 @@ export class RefreshClaim {
     });
   }
 }
+
+const never = () => Number.NEGATIVE_INFINITY;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { portsWith } from '../../../../../test/support/ports-with.js';
 import { ScriptedProvider } from '../../../../../test/support/scripted-provider.js';
 import { SessionBench, type SessionBenchOptions } from '../../../../../test/support/session-bench.js';
 import { storeUnavailable } from '../../errors.js';
@@ -214,6 +215,29 @@ describe('a refresh that cannot be claimed because the store does not answer', (
     expect(await first).toMatchObject({ code: 'store_unavailable' });
     expect(sent).toBe(1);
     expect((await account())?.claim).toBeDefined();
+  });
+});
+
+describe('a refresh after a failover', () => {
+  it('is sent when other nodes have had ten seconds to write their claims again [security 52]', async () => {
+    const createPorts = portsWith(() => ({ failedOverAtMs: () => 595_000 }));
+    const sent: number[] = [];
+    const { bench, snapshot, account } = await setUp({
+      createPorts,
+      refreshTokens: async (_provider, refreshToken, beforeSend) => {
+        if (!(await beforeSend())) return { kind: 'unwanted' };
+        sent.push(bench.clock.now());
+        return bench.provider.granted(refreshToken.reveal());
+      },
+    });
+    await bench.clock.advance(601_000);
+    const token = bench.accessToken(snapshot);
+    await bench.clock.advance(3999);
+    expect(sent).toEqual([]);
+    await bench.clock.advance(1);
+    await token;
+    expect(sent).toEqual([605_000]);
+    expect(await account()).toMatchObject({ generation: 2 });
   });
 });
 

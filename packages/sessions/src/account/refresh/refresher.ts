@@ -19,7 +19,7 @@ import type { Secret } from '../../vault/secret.js';
 import { type TokenSet, wipeTokenSet } from '../../vault/token-set.js';
 import { backoffMs } from './backoff.js';
 import type { GrantedTokens, PostponedRefresh, RefreshGuard, RefreshTokens } from './granted-tokens.js';
-import { RefreshClaim } from './refresh-claim.js';
+import { type Claimed, RefreshClaim } from './refresh-claim.js';
 import { isOtherUser, nonconformancesOf, refreshedAccount } from './refreshed-account.js';
 
 export interface TokenRefresherOptions {
@@ -32,6 +32,8 @@ export interface TokenRefresherOptions {
   /** A random number from 0 to 1, for jitter. */
   readonly fraction: () => number;
   readonly random: RandomSource;
+  /** As that of `Ports`. */
+  readonly failedOverAtMs?: (() => number) | undefined;
   /** Milliseconds on a clock that continues while the machine is suspended. Default: that of the system. */
   readonly wallNow?: (() => number) | undefined;
   /** Called with the errors of the store that no caller waits for. */
@@ -209,7 +211,7 @@ export class TokenRefresher {
     const { provider, generation } = account;
     const target = { ref: record.ref, provider, generation };
     const claim = new RefreshClaim({ ...this.#options, clock, wallNow }, target);
-    let heldUntilMs: number | undefined;
+    let refusal: Exclude<Claimed, { kind: 'claimed' }> | undefined;
     let unclaimed: { readonly error: unknown } | undefined;
     const late: Promise<TokenSet | undefined>[] = [];
     const guard: RefreshGuard = {
@@ -218,7 +220,7 @@ export class TokenRefresher {
         try {
           const claimed = await claim.take();
           unclaimed = undefined;
-          heldUntilMs = claimed.kind === 'held' ? claimed.untilMs : undefined;
+          refusal = claimed.kind === 'claimed' ? undefined : claimed;
           return claimed.kind === 'claimed' ? claimed.fence : undefined;
         } catch (error) {
           unclaimed = { error };
@@ -248,7 +250,8 @@ export class TokenRefresher {
           // If the token may be used up, the next refresh has to know, and sends it once at most.
           if (!outcome.isAmbiguous) await claim.release();
           if (unclaimed) throw unclaimed.error;
-          if (heldUntilMs !== undefined) await this.#waitForOther(record, account, heldUntilMs);
+          if (refusal?.kind === 'held') await this.#waitForOther(record, account, refusal.untilMs);
+          if (refusal?.kind === 'unsettled') await this.#waitUntil(provider, refusal.untilMs);
       }
     } finally {
       // Whether they may be revoked depends on what has become of the account.
@@ -277,6 +280,13 @@ export class TokenRefresher {
       if (current.claim?.untilMs !== untilMs || untilMs <= clock.now()) return;
     }
     throw notRenewed(provider, 'provider_unavailable', (untilMs - clock.now()) / 1000);
+  }
+
+  /** @throws SessionError `provider_unavailable` if it takes too long */
+  async #waitUntil(provider: string, untilMs: number): Promise<void> {
+    const waitMs = untilMs - this.#options.clock.now();
+    if (waitMs > MAX_HELD_MS) throw notRenewed(provider, 'provider_unavailable', waitMs / 1000);
+    await this.#pause(waitMs);
   }
 
   /** Whether an account still needs a refresh. If the store does not answer, it does. */

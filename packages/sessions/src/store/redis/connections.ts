@@ -38,6 +38,8 @@ export function connectionTo(address: EngineAddress): Redis {
     ...SETTINGS,
     sentinels: [...sentinels],
     name,
+    // The old primary accepts writes for some seconds after a failover, and all of them are lost.
+    failoverDetector: true,
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     ...(tls && { tls }),

@@ -20,6 +20,8 @@ export interface ReplicaAddress {
 
 /** What a check of the primary has found. */
 export interface PrimaryReport {
+  /** Changes with every start of an engine. */
+  readonly runId: string;
   readonly replicas: readonly ReplicaAddress[];
   readonly warnings: readonly string[];
 }
@@ -48,7 +50,8 @@ export async function checkPrimary(
   const replicas = [...replication]
     .filter(([name]) => /^slave\d+$/.test(name))
     .flatMap(([, value]) => addressOf(value));
-  return { replicas, warnings: memoryWarnings(engine, await infoOf(engine, 'memory')) };
+  const runId = server.get('run_id') ?? '';
+  return { runId, replicas, warnings: memoryWarnings(engine, await infoOf(engine, 'memory')) };
 }
 
 /** Commands by which a user of an engine makes it write its data to disk. */

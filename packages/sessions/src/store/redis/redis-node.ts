@@ -11,6 +11,8 @@ import { connectionTo, type EngineAddress, replicaOf } from './connections.js';
 import { Engine } from './engine.js';
 import { checkPrimary, checkReplica, rightsWarnings } from './engine-checks.js';
 import { EngineClock } from './engine-clock.js';
+import { Failovers } from './failovers.js';
+import { RecentWrites } from './recent-writes.js';
 import { RedisAttemptStore } from './redis-attempt-store.js';
 import { RedisMessages } from './redis-messages.js';
 import { RedisOneTimeStore } from './redis-one-time-store.js';
@@ -48,6 +50,8 @@ export class RedisNode implements ClusterNode {
   readonly #commands: Redis;
   readonly #subscriber: Redis;
   readonly #marker: ClusterMarker;
+  readonly #writes: RecentWrites;
+  readonly #failovers: Failovers;
   readonly #values: SealedValues;
   readonly #engine: Engine;
   /** For the checks, while the stores may not use the engine. */
@@ -56,6 +60,8 @@ export class RedisNode implements ClusterNode {
   /** Whether the clock has followed the engine since the connection. Another engine may be behind the next one. */
   #isClockKnown = false;
   #isClosed = false;
+  /** When the stores used the engine last, before they could not any more. */
+  #lostAtMs = 0;
   /** Why there is no connection. */
   #connectionError = 'the connection was lost';
   #first: Promise<void> | undefined;
@@ -64,11 +70,18 @@ export class RedisNode implements ClusterNode {
 
   constructor(options: RedisNodeOptions) {
     this.#options = options;
-    const { address, ring, random, prefix, deadlineMs } = options;
+    const { address, ring, random, prefix, deadlineMs, report } = options;
     this.#commands = connectionTo(address);
     this.#subscriber = connectionTo(address);
     this.#marker = new ClusterMarker({ ring, random, keys: this.keys });
     this.#values = new SealedValues(ring, this.keys);
+    this.#writes = new RecentWrites(() => this.clock.localNow());
+    const onFailover = (lost: number) =>
+      report(
+        'warn',
+        `Another engine has taken over. It lacked ${lost} writes of this server, which are in it now.`,
+      );
+    this.#failovers = new Failovers({ writes: this.#writes, random, onFailover });
     const engine = { commands: this.#commands, clock: this.clock, prefix, deadlineMs };
     this.#engine = new Engine({ ...engine, isUsable: () => this.isReady });
     this.#unchecked = new Engine(engine);
@@ -97,7 +110,7 @@ export class RedisNode implements ClusterNode {
     const { prefix, random } = this.#options;
     const [engine, values] = [this.#engine, this.#values];
     return {
-      sessions: new RedisSessionStore({ engine, values, isPresent }),
+      sessions: new RedisSessionStore({ engine, values, isPresent, writes: this.#writes }),
       attempts: new RedisAttemptStore({ engine, values }),
       oneTime: new RedisOneTimeStore({ engine, values }),
       rates: new RedisRates({ engine, values }),
@@ -109,6 +122,7 @@ export class RedisNode implements ClusterNode {
         random,
       }),
       outlivesProcess: true,
+      failedOverAtMs: () => this.#failovers.latestMs,
     };
   };
 
@@ -165,8 +179,9 @@ export class RedisNode implements ClusterNode {
     this.#cancelTimer();
     try {
       await this.#followClock();
-      await this.#checkSettings();
+      const runId = await this.#checkSettings();
       await this.#marker.adopt(this.#unchecked);
+      await this.#failovers.follow(this.#unchecked, runId, this.#lostAtMs);
       this.#usable();
       this.#after(CLOCK_MS, () => this.#look(CHECK_MS - CLOCK_MS));
     } catch (error) {
@@ -177,6 +192,7 @@ export class RedisNode implements ClusterNode {
 
   /** Looks at the clock from time to time, until the next check. */
   #look(leftMs: number): void {
+    this.#writes.prune();
     if (leftMs <= 0) return void this.#check();
     this.#followClock().then(
       () => this.#after(CLOCK_MS, () => this.#look(leftMs - CLOCK_MS)),
@@ -203,16 +219,18 @@ export class RedisNode implements ClusterNode {
     if (!this.#isClockKnown) throw new Error('The engine answers too slowly for its clock to be followed.');
   }
 
-  async #checkSettings(): Promise<void> {
+  /** @returns the run id of the primary */
+  async #checkSettings(): Promise<string> {
     const { allowPersistence, report } = this.#options;
     const { host = 'localhost', port, username } = this.#commands.options;
     const primary = { name: `${host}:${port}`, commands: this.#commands };
-    const { replicas, warnings } = await checkPrimary(primary, allowPersistence);
+    const { runId, replicas, warnings } = await checkPrimary(primary, allowPersistence);
     if (!this.isReady) {
       const ofRights = allowPersistence ? [] : await rightsWarnings(primary, username || 'default');
       for (const warning of [...warnings, ...ofRights]) report('warn', warning);
     }
     if (!allowPersistence) for (const address of replicas) await this.#checkReplica(address);
+    return runId;
   }
 
   async #checkReplica(address: { readonly host: string; readonly port: number }): Promise<void> {
@@ -234,6 +252,7 @@ export class RedisNode implements ClusterNode {
 
   #unusable(problem: unknown): void {
     const isNews = this.#problem === undefined || (isRefusal(problem) && !isRefusal(this.#problem));
+    if (this.#problem === undefined) this.#lostAtMs = this.clock.localNow();
     this.#problem = problem;
     if (this.#isClosed || !isNews) return;
     this.#options.report('error', `The engine is not used, and requests get 503. ${textOf(problem)}`);

@@ -5,6 +5,7 @@ import { type EndReason, isSignedIn, type SessionRecord } from '../../session/se
 import type { Insertion, InsertLimits, RefPage, SessionStore } from '../../session/session-store.js';
 import { pollDue } from './due-polling.js';
 import type { Engine, Reply } from './engine.js';
+import type { RecentWrites } from './recent-writes.js';
 import { bytesIn, isAbsent, listOf, numberIn, textIn } from './replies.js';
 import { insertSession } from './scripts/insert-session.js';
 import { replaceSession } from './scripts/replace-session.js';
@@ -18,6 +19,8 @@ export interface RedisSessionStoreOptions {
   readonly values: SealedValues;
   /** Whether the client of a session is present at this node. */
   readonly isPresent: (ref: SessionRef) => boolean;
+  /** Notes what is written, for a failover. Default: nothing is noted. */
+  readonly writes?: RecentWrites | undefined;
 }
 
 /** More answers than this ask about clients only while their sessions change all the time. */
@@ -34,15 +37,21 @@ export class RedisSessionStore implements SessionStore {
   async insert(record: SessionRecord, limits: InsertLimits): Promise<Insertion> {
     const { engine, isPresent } = this.#options;
     const { maxSessions, maxAnonymous, share } = limits;
-    const fields = [record.ref, ...this.#fieldsOf(record), maxSessions, maxAnonymous];
+    const fields = this.#fieldsOf(record);
+    const args = [record.ref, ...fields, maxSessions, maxAnonymous];
     const shareFields = [share?.max ?? '', share?.minIdleMs ?? 0];
     const absent = new Set<SessionRef>();
     const present = new Set<SessionRef>();
     for (let question = 0; question < MAX_QUESTIONS; question++) {
       const clients = [absent.size, ...absent, ...present];
-      const reply = await engine.run(insertSession, [...fields, ...shareFields, ...clients]);
+      const reply = await engine.run(insertSession, [...args, ...shareFields, ...clients]);
       const [kind, ...rest] = listOf(reply);
-      if (textIn(kind) !== 'ask') return this.#insertionOf(textIn(kind), rest);
+      if (textIn(kind) === 'inserted') {
+        const [number, ...evicted] = rest;
+        this.#options.writes?.written(record.ref, numberIn(number), fields);
+        return { kind: 'inserted', evicted: evicted.map((each) => this.#removedRecordOf(each, 'cap')) };
+      }
+      if (textIn(kind) !== 'ask') return refusalOf(textIn(kind), rest);
       for (const ref of rest.map(refIn)) (isPresent(ref) ? present : absent).add(ref);
     }
     throw storeUnavailable(new Error('The sessions of the share have changed all the time.'));
@@ -57,13 +66,16 @@ export class RedisSessionStore implements SessionStore {
   }
 
   async replace(next: SessionRecord, ifVersion: number): Promise<boolean> {
-    const args = [next.ref, ifVersion, ...this.#fieldsOf(next)];
-    return (await this.#options.engine.run(replaceSession, args)) === 1;
+    const { engine, writes } = this.#options;
+    const fields = this.#fieldsOf(next);
+    const number = numberIn(await engine.run(replaceSession, [next.ref, ifVersion, ...fields]));
+    if (number > 0) writes?.written(next.ref, number, fields);
+    return number > 0;
   }
 
   async take(ref: SessionRef, reason: EndReason): Promise<SessionRecord | undefined> {
     const reply = await this.#options.engine.run(takeSession, [ref, END_REASONS.indexOf(reason)]);
-    return isAbsent(reply) ? undefined : this.#removedRecordOf(reply);
+    return isAbsent(reply) ? undefined : this.#removedRecordOf(reply, reason);
   }
 
   async endReasonOf(ref: SessionRef): Promise<EndReason | undefined> {
@@ -105,23 +117,10 @@ export class RedisSessionStore implements SessionStore {
     ];
   }
 
-  #insertionOf(kind: string, rest: readonly Reply[]): Insertion {
-    switch (kind) {
-      case 'inserted':
-        return { kind, evicted: rest.map((removed) => this.#removedRecordOf(removed)) };
-      case 'share_full':
-        return { kind, waitMs: numberIn(rest[0]) };
-      case 'exists':
-      case 'full':
-        return { kind };
-      default:
-        throw storeUnavailable(new TypeError('The engine has answered an unknown kind of insertion.'));
-    }
-  }
-
-  #removedRecordOf(reply: Reply): SessionRecord {
-    const [ref, ...fields] = listOf(reply);
-    const record = this.#recordOf(refIn(ref), fields);
+  #removedRecordOf(reply: Reply, reason: EndReason): SessionRecord {
+    const [ref, version, lastRequestAtMs, dueAtMs, sealed, number] = listOf(reply);
+    this.#options.writes?.removed(refIn(ref), numberIn(number), END_REASONS.indexOf(reason));
+    const record = this.#recordOf(refIn(ref), [version, lastRequestAtMs, dueAtMs, sealed]);
     if (record) return record;
     throw storeUnavailable(new TypeError('The engine has answered no record.'));
   }
@@ -134,6 +133,19 @@ export class RedisSessionStore implements SessionStore {
     const kept = this.#options.values.open('session', ref, bytesIn(sealed)) as SessionRecord;
     const numbers = [version, lastRequestAtMs, dueAtMs].map(numberIn) as [number, number, number];
     return { ...kept, ref, version: numbers[0], lastRequestAtMs: numbers[1], dueAtMs: numbers[2] };
+  }
+}
+
+/** An insertion that was refused. */
+function refusalOf(kind: string, rest: readonly Reply[]): Insertion {
+  switch (kind) {
+    case 'share_full':
+      return { kind, waitMs: numberIn(rest[0]) };
+    case 'exists':
+    case 'full':
+      return { kind };
+    default:
+      throw storeUnavailable(new TypeError('The engine has answered an unknown kind of insertion.'));
   }
 }
 

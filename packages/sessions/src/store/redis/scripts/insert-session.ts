@@ -9,7 +9,7 @@ const MAX_ASKED = 50;
  * record, group, share, index keys, maximum of all, maximum without a login, maximum of the share or empty, its minimum
  * idle time, the number of the references that follow whose clients are absent, those, and those that are present.
  *
- * Answers `inserted` and what was removed, `exists`, `full`, `share_full` and the wait, or `ask` and references: the node
+ * Answers `inserted`, the number of the write and what was removed, `exists`, `full`, `share_full` and the wait, or `ask` and references: the node
  * has to say whether their clients are present.
  */
 export const insertSession: Script = {
@@ -58,7 +58,8 @@ end
 local full, anonymous = isFull()
 if full and anonymous <= 0 then return { 'full' } end
 
-local answer = { 'inserted' }
+local n = nextSeq()
+local answer = { 'inserted', n }
 if instead then
   answer[#answer + 1] = remove(instead, ${END_REASONS.indexOf('cap')})
   instead = nil
@@ -78,11 +79,7 @@ while full do
   end
 end
 
-redis.call('HSET', sessionKey(ref), 'v', ARGV[3], 'q', ARGV[4], 'd', ARGV[5], 'r', ARGV[6], 'g', g, 'k', k, 'i', ARGV[9])
-redis.call('SADD', P .. 'refs', ref)
-enter(ref, g, k)
-setIndex(ref, '', ARGV[9])
-setDue(ref, ARGV[5])
+set(ref, n, unpack(ARGV, 3, 9))
 return answer
 `,
 };

@@ -25,13 +25,13 @@ const SLACK_MS = 24 * 60 * 60_000;
 /**
  * Functions about the keys of sessions:
  *
- * - `s:<ref>`: a hash of version `v`, last request `q`, due time `d`, sealed record `r`, group `g` (`a`: without a login,
- *   `c`: an owned connection, empty: none), share `k`, and index keys `i`.
- * - `refs`: all references. `due`: references by due time. `seq`: the number of the latest change of an order.
+ * - `s:<ref>`: a hash of version `v`, the number of its latest write `n`, last request `q`, due time `d`, sealed record
+ *   `r`, group `g` (`a`: without a login, `c`: an owned connection, empty: none), share `k`, and index keys `i`.
+ * - `refs`: all references. `due`: references by due time. `seq`: the number of the latest write, or change of an order.
  * - `share:<group>:<share>`: the references of a share, in the order of their last visits. `sizes`: the shares of `a` by
  *   size. `anon`: the sum of them.
  * - `i:<key>`: the references with an index key, in the order in which they got it.
- * - `ends`, `reasons`: until when the reason of an end is kept, and the reason.
+ * - `ends`, `reasons`: until when the reason of an end is kept; the reason and the number of the end.
  *
  * A record that has expired may have left its reference in the sets. Scripts that come upon it remove it.
  */
@@ -76,6 +76,20 @@ local function setIndex(ref, before, after)
   end
 end
 
+-- Sets a session, whether there is one or not.
+local function set(ref, n, v, q, d, r, g, k, i)
+  local f = redis.call('HMGET', sessionKey(ref), 'q', 'g', 'k', 'i')
+  if f[1] and tonumber(f[1]) > tonumber(q) then q = f[1] end
+  redis.call('HSET', sessionKey(ref), 'v', v, 'n', n, 'q', q, 'd', d, 'r', r, 'g', g, 'k', k, 'i', i)
+  redis.call('SADD', P .. 'refs', ref)
+  if f[2] ~= g or f[3] ~= k then
+    if f[2] then leave(ref, f[2], f[3]) end
+    enter(ref, g, k)
+  end
+  setIndex(ref, f[4] or '', i)
+  setDue(ref, d)
+end
+
 local function forgetEnds()
   local gone = redis.call('ZRANGEBYSCORE', P .. 'ends', '-inf', now, 'LIMIT', 0, 10)
   if #gone == 0 and redis.call('ZCARD', P .. 'ends') > ${MAX_END_REASONS} then
@@ -86,8 +100,16 @@ local function forgetEnds()
   redis.call('HDEL', P .. 'reasons', unpack(gone))
 end
 
--- Removes a session. Returns its reference and what was kept of it, or nil.
-local function remove(ref, reason)
+local function noteEnd(ref, reason, n)
+  redis.call('ZADD', P .. 'ends', string.format('%.3f', now + ${END_REASON_MS}), ref)
+  redis.call('HSET', P .. 'reasons', ref, string.format('%s %.0f', reason, n))
+  redis.call('PEXPIRE', P .. 'ends', ${END_REASON_MS})
+  redis.call('PEXPIRE', P .. 'reasons', ${END_REASON_MS})
+  forgetEnds()
+end
+
+-- Removes a session. Returns its reference, what was kept of it, and the number of its end, or nil.
+local function remove(ref, reason, n)
   local f = redis.call('HMGET', sessionKey(ref), 'v', 'q', 'd', 'r', 'g', 'k', 'i')
   if not f[1] then return nil end
   leave(ref, f[5], f[6])
@@ -95,11 +117,8 @@ local function remove(ref, reason)
   redis.call('DEL', sessionKey(ref))
   redis.call('ZREM', P .. 'due', ref)
   redis.call('SREM', P .. 'refs', ref)
-  redis.call('ZADD', P .. 'ends', string.format('%.3f', now + ${END_REASON_MS}), ref)
-  redis.call('HSET', P .. 'reasons', ref, reason)
-  redis.call('PEXPIRE', P .. 'ends', ${END_REASON_MS})
-  redis.call('PEXPIRE', P .. 'reasons', ${END_REASON_MS})
-  forgetEnds()
-  return { ref, f[1], f[2], f[3], f[4] }
+  n = n or nextSeq()
+  noteEnd(ref, reason, n)
+  return { ref, f[1], f[2], f[3], f[4], n }
 end
 `;

@@ -1,7 +1,7 @@
 import type { Script } from '../script.js';
 import { SESSION_KEYS } from './session-keys.js';
 
-/** Removes a session. Arguments: reference, reason. Answers reference, version, last request, due time, record. */
+/** Removes a session. Arguments: reference, reason. Answers reference, version, last request, due time, record, number. */
 export const takeSession: Script = {
   name: 'take-session',
   lua: `${SESSION_KEYS}
@@ -15,7 +15,8 @@ export const endReason: Script = {
   lua: `
 local untilMs = redis.call('ZSCORE', P .. 'ends', ARGV[2])
 if not untilMs or tonumber(untilMs) <= now then return nil end
-return redis.call('HGET', P .. 'reasons', ARGV[2])
+local reason = redis.call('HGET', P .. 'reasons', ARGV[2])
+return reason and string.match(reason, '%d+')
 `,
 };
 
