@@ -1,7 +1,7 @@
 import { engineNodes } from '../support/engine-nodes.js';
 import { answerOf } from '../support/port-answers.js';
 import { describeAttemptStore } from './attempt-store-contract.js';
-import { describeMessages } from './messages-contract.js';
+import { describeContents, describeMessages } from './messages-contract.js';
 import { describeOneTimeStore } from './one-time-store-contract.js';
 import { describeRates } from './rates-contract.js';
 import { describeSessionStore } from './session-store-contract.js';
@@ -22,10 +22,12 @@ export function describePortsOfEngine(seed: number): void {
     return { clock, rates: nodes[0].ports.rates };
   });
 
-  describeMessages(name, () => {
-    const { clock, nodes } = create();
-    return { clock, nodes: [nodes[0].ports.messages, nodes[1].ports.messages] };
-  });
+  for (const describeThem of [describeMessages, describeContents]) {
+    describeThem(name, () => {
+      const { clock, nodes } = create();
+      return { clock, nodes: [nodes[0].ports.messages, nodes[1].ports.messages] };
+    });
+  }
 
   describeAttemptStore(name, () => {
     const { clock, nodes } = create();

@@ -11,6 +11,30 @@ export interface MessagesBench {
 
 const DELIVERED_MS = 2000;
 
+/** What messengers of several nodes guarantee besides. */
+export function describeContents(name: string, create: () => MessagesBench): void {
+  describe(`what messages ${name} tell`, () => {
+    it('reaches the receiver of their topic at the other node, and not at the same one', async () => {
+      const { nodes, clock } = create();
+      const [here, there] = nodes;
+      const received: unknown[] = [];
+      here.receive('a', (content) => received.push(['here', content]));
+      there.receive('a', (content) => received.push(['there', content]));
+      there.receive('b', (content) => received.push(['b', content]));
+      here.send('a', { text: 'ä', list: [{ number: 1 }] });
+      await clock.advance(DELIVERED_MS);
+      expect(received).toEqual([['there', { text: 'ä', list: [{ number: 1 }] }]]);
+      there.send('a', {});
+      here.send('b', {});
+      await clock.advance(DELIVERED_MS);
+      expect(received.slice(1).sort()).toEqual([
+        ['b', {}],
+        ['here', {}],
+      ]);
+    });
+  });
+}
+
 /** What every messenger guarantees while no message is lost. */
 export function describeMessages(name: string, create: () => MessagesBench): void {
   describe(`messages ${name}`, () => {

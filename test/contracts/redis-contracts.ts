@@ -15,7 +15,7 @@ import { systemRandom } from '../../packages/sessions/src/vault/random.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { RedisTime } from '../support/redis-time.js';
 import { describeAttemptStore } from './attempt-store-contract.js';
-import { describeMessages } from './messages-contract.js';
+import { describeContents, describeMessages } from './messages-contract.js';
 import { describeOneTimeStore } from './one-time-store-contract.js';
 import { describeRates } from './rates-contract.js';
 import { describeSessionStore } from './session-store-contract.js';
@@ -73,7 +73,7 @@ export function describePortsOfRedis(): void {
     return { clock, rates: new RedisRates({ engine, values }) };
   });
 
-  describeMessages('through Redis', () => {
+  const messagesThroughRedis = () => {
     const nodes: RedisMessages[] = [];
     const subscribers: Redis[] = [];
     const sent: Promise<unknown>[] = [];
@@ -99,6 +99,8 @@ export function describePortsOfRedis(): void {
       nodes.push(new RedisMessages({ commands, subscriber, values, prefix, random: systemRandom }));
       return nodes[nodes.length - 1] as RedisMessages;
     };
-    return { clock, nodes: [node(), node()] };
-  });
+    return { clock, nodes: [node(), node()] as const };
+  };
+  describeMessages('through Redis', messagesThroughRedis);
+  describeContents('through Redis', messagesThroughRedis);
 }

@@ -4,7 +4,6 @@ import { logIn } from '../../packages/sessions/src/testing/index.js';
 import { inMemory2025, inMemory2026 } from '../support/in-memory-client.js';
 import { messageOf, type RpcMessage, request2026, send } from '../support/raw-mcp.js';
 import { startSecuredNotes } from '../support/secured-notes.js';
-import { sharedNodes } from '../support/shared-sessions.js';
 import { ERAS, startTranscribed, type TranscribedServer } from '../support/transcribed-server.js';
 
 const MINUTE_MS = 60_000;
@@ -178,41 +177,37 @@ describe('a 2026 client that treats elicitation as a failure', () => {
     expect(await callOnce(server.here, 'login', {}, other)).toMatchObject({ resultType: 'input_required' });
   });
 
-  // Each of several servers asks such a client once.
-  it.skipIf(sharedNodes() !== undefined)(
-    'gets the link from the next `login` with bearer tokens, which name no client software',
-    async () => {
-      const notes = await startSecuredNotes('same issuer');
-      onTestFinished(() => notes.close());
-      const { headers = {}, agent } = await notes.wayOf('alice');
-      const ask = async (name: string) => {
-        const request = request2026(
-          'tools/call',
-          { name: 'login', arguments: {} },
-          {
-            capabilities: URL_ELICITATION,
-            meta: { 'io.modelcontextprotocol/clientInfo': { name, version: '1' } },
-          },
-        );
-        const answer = await send(notes.mcp, {
-          ...request,
-          headers: { ...request.headers, ...headers },
-          agent,
-        });
-        return messageOf(answer).result;
-      };
-      expect(await ask('one')).toMatchObject({ resultType: 'input_required' });
-      const second = await ask('another');
-      expect(second?.structuredContent).toMatchObject({
-        status: 'pending',
-        next: expect.stringMatching(/^Show loginUrl to the user/),
+  it('gets the link from the next `login` with bearer tokens, which name no client software', async () => {
+    const notes = await startSecuredNotes('same issuer');
+    onTestFinished(() => notes.close());
+    const { headers = {}, agent } = await notes.wayOf('alice');
+    const ask = async (name: string) => {
+      const request = request2026(
+        'tools/call',
+        { name: 'login', arguments: {} },
+        {
+          capabilities: URL_ELICITATION,
+          meta: { 'io.modelcontextprotocol/clientInfo': { name, version: '1' } },
+        },
+      );
+      const answer = await send(notes.mcp, {
+        ...request,
+        headers: { ...request.headers, ...headers },
+        agent,
       });
-      expect((await ask('one'))?.structuredContent).toMatchObject({
-        loginUrl: second?.structuredContent.loginUrl,
-        next: expect.stringMatching(/^The user has not completed/),
-      });
-    },
-  );
+      return messageOf(answer).result;
+    };
+    expect(await ask('one')).toMatchObject({ resultType: 'input_required' });
+    const second = await ask('another');
+    expect(second?.structuredContent).toMatchObject({
+      status: 'pending',
+      next: expect.stringMatching(/^Show loginUrl to the user/),
+    });
+    expect((await ask('one'))?.structuredContent).toMatchObject({
+      loginUrl: second?.structuredContent.loginUrl,
+      next: expect.stringMatching(/^The user has not completed/),
+    });
+  });
 });
 
 describe('a 2026 client that answers elicitation', () => {

@@ -256,41 +256,37 @@ describe('a resource of the author', () => {
     expect([updates(streams[1]).length, updates(silent).length]).toEqual([1, 0]);
   });
 
-  // Of several servers, only the one that a tool has called sends the updates of its author.
-  it.skipIf(sharedNodes() !== undefined)(
-    'sends updates of one session to the clients of that session only [security 58]',
-    async () => {
-      const { mcp } = await start({
-        tools: (server, context) => {
-          server.registerTool('touch', { description: 'Changes the notes of the user.' }, async () => {
-            await context.session().resourceUpdated(uri);
-            return { content: [] };
-          });
-        },
-      });
-      const connections = [await connect2025(mcp), await connect2025(mcp)];
-      const users = [
-        await logIn(client2026(mcp), browser, 'alice'),
-        await logIn(client2026(mcp), browser, 'bob'),
-      ];
-      const clients = [...connections, ...users];
-      const own = [
-        ...(await Promise.all(connections.map((client) => openStream(mcp, client)))),
-        ...(await Promise.all(users.map(({ secret }) => listen(mcp, secret, [uri])))),
-      ];
-      const [anonymous, others] = [await listen(mcp, undefined, [uri]), await listen(mcp, users[0]?.secret)];
-      for (const client of connections) await request2025(mcp, client, 'resources/subscribe', { uri });
-      for (const stream of [...own.slice(2), anonymous, others]) await acknowledged(stream);
-      const uris = (stream: EventReader) => updates(stream).map(({ params }) => params?.uri);
-      for (const [index, client] of clients.entries()) {
-        expect((await client.call('touch')).isError).not.toBe(true);
-        const stream = own[index];
-        await stream?.messages.first('the update', ({ method }) => method === UPDATED);
-        expect(own.map((each) => uris(each).length)).toEqual(own.map((_, other) => (other <= index ? 1 : 0)));
-      }
-      expect([anonymous, others].flatMap((stream) => uris(stream))).toEqual([]);
-    },
-  );
+  it('sends updates of one session to the clients of that session only [security 58]', async () => {
+    const { mcp } = await start({
+      tools: (server, context) => {
+        server.registerTool('touch', { description: 'Changes the notes of the user.' }, async () => {
+          await context.session().resourceUpdated(uri);
+          return { content: [] };
+        });
+      },
+    });
+    const connections = [await connect2025(mcp), await connect2025(mcp)];
+    const users = [
+      await logIn(client2026(mcp), browser, 'alice'),
+      await logIn(client2026(mcp), browser, 'bob'),
+    ];
+    const clients = [...connections, ...users];
+    const own = [
+      ...(await Promise.all(connections.map((client) => openStream(mcp, client)))),
+      ...(await Promise.all(users.map(({ secret }) => listen(mcp, secret, [uri])))),
+    ];
+    const [anonymous, others] = [await listen(mcp, undefined, [uri]), await listen(mcp, users[0]?.secret)];
+    for (const client of connections) await request2025(mcp, client, 'resources/subscribe', { uri });
+    for (const stream of [...own.slice(2), anonymous, others]) await acknowledged(stream);
+    const uris = (stream: EventReader) => updates(stream).map(({ params }) => params?.uri);
+    for (const [index, client] of clients.entries()) {
+      expect((await client.call('touch')).isError).not.toBe(true);
+      const stream = own[index];
+      await stream?.messages.first('the update', ({ method }) => method === UPDATED);
+      expect(own.map((each) => uris(each).length)).toEqual(own.map((_, other) => (other <= index ? 1 : 0)));
+    }
+    expect([anonymous, others].flatMap((stream) => uris(stream))).toEqual([]);
+  });
 
   it('can be one of a hundred subscriptions of a session', async () => {
     const { mcp } = await start();

@@ -20,6 +20,8 @@ import type { SeededRandom } from './seeded-random.js';
 const DEADLINE_MS = 1000;
 /** More than a thousand clients have to ask at the same moment. */
 const MAX_CALLS_AT_ONCE = 50_000;
+/** How long an owned connection counts as in use after a visit by the node at which its client is present. */
+const IN_USE_MS = 60_000;
 
 /** What the engine keeps. */
 export interface EngineStores {
@@ -67,9 +69,14 @@ export class ModelledEngine {
   readonly deadlines: Deadlines;
   readonly #stores: EngineStores;
   readonly #nodes = new Set<Node>();
+  /** Until when owned connections count as in use. */
+  readonly #inUse = new Map<SessionRef, number>();
+  /** The node whose insertion takes place. */
+  #inserting: Node | undefined;
   readonly #sessionsDue: DueQueue<SessionRef>;
   readonly #attemptsDue: DueQueue<Parameters<Parameters<AttemptStore['consumeDue']>[0]>[0]>;
   readonly #subscriptions = new Set<Subscription>();
+  readonly #receivers = new Set<Receiver>();
   /** Whether the engine refuses all connections. */
   isDown = false;
   /** Whether no message is lost. */
@@ -81,13 +88,16 @@ export class ModelledEngine {
 
   constructor(options: ModelledEngineOptions) {
     this.#options = options;
-    const { clock, records, wrap = (stores) => stores } = options;
+    const { clock, records = new Map<SessionRef, SessionRecord>(), wrap = (stores) => stores } = options;
     const { createDeadlines = (made, onError) => new Deadlines(made, onError) } = options;
     const deadlines = createDeadlines(clock, (error) => {
       throw error;
     });
     this.deadlines = deadlines;
-    const isPresent = (ref: SessionRef) => [...this.#nodes].some((node) => this.#isPresentAt(node, ref));
+    const isPresent = (ref: SessionRef) =>
+      records.get(ref)?.kind === 'owned-connection'
+        ? this.#isInUse(ref)
+        : [...this.#nodes].some((node) => this.#isPresentAt(node, ref));
     this.#stores = wrap({
       sessions: new MapSessionStore({ clock, deadlines, isPresent, records }),
       attempts: new MapAttemptStore({ clock, deadlines }),
@@ -105,8 +115,10 @@ export class ModelledEngine {
     clock: NodeClock,
     isPresent: Node['isPresent'],
   ): Ports & EngineStores & { readonly messages: Messages } {
-    this.#nodes.add({ clock, isPresent });
-    const { sessions, attempts, oneTime, rates } = this.#stores;
+    const node = { clock, isPresent };
+    this.#nodes.add(node);
+    const { attempts, oneTime, rates } = this.#stores;
+    const sessions = this.#sessionsOf(node);
     const call: Call = (...called) => this.#call(clock, ...called);
     const send = (run: () => void) => this.#travel(() => clock.run(run));
     return {
@@ -117,6 +129,33 @@ export class ModelledEngine {
       messages: this.#messagesOf(clock, send),
       outlivesProcess: true,
     };
+  }
+
+  /** The sessions as one node uses them: what it says of the presence of clients is true. */
+  #sessionsOf(node: Node): SessionStore {
+    const { sessions } = this.#stores;
+    return new Proxy(sessions, {
+      get: (target, name) => {
+        const method: unknown = Reflect.get(target, name);
+        if (typeof method !== 'function') return method;
+        return (...args: unknown[]) => {
+          if (name === 'insert') this.#inserting = node;
+          if (name === 'visit') this.#visited(args[0] as SessionRef, node);
+          return Reflect.apply(method, target, args);
+        };
+      },
+    });
+  }
+
+  #visited(ref: SessionRef, node: Node): void {
+    if (this.#isPresentAt(node, ref)) this.#inUse.set(ref, this.#options.clock.now() + IN_USE_MS);
+    else this.#inUse.delete(ref);
+  }
+
+  /** Whether an owned connection is in use, as far as the engine and the node that inserts know. */
+  #isInUse(ref: SessionRef): boolean {
+    if ((this.#inUse.get(ref) ?? 0) > this.#options.clock.now()) return true;
+    return this.#inserting !== undefined && this.#isPresentAt(this.#inserting, ref);
   }
 
   #isPresentAt({ clock, isPresent }: Node, ref: SessionRef): boolean {
@@ -167,6 +206,13 @@ export class ModelledEngine {
         this.#subscriptions.add(subscription);
         return () => void this.#subscriptions.delete(subscription);
       },
+      send: (topic, content) => {
+        if (node.hasCrashed) return;
+        for (const receiver of this.#receivers)
+          if (receiver.topic === topic && receiver.node !== node)
+            receiver.send(() => receiver.run(structuredClone(content)));
+      },
+      receive: (topic, run) => void this.#receivers.add({ node, topic, run, send }),
     };
   }
 
@@ -194,6 +240,14 @@ export class ModelledEngine {
 interface Subscription {
   readonly topic: string;
   readonly run: () => void;
+  readonly send: (run: () => void) => void;
+}
+
+/** What receives the content of messages at a node. */
+interface Receiver {
+  readonly node: NodeClock;
+  readonly topic: string;
+  readonly run: (content: unknown) => void;
   readonly send: (run: () => void) => void;
 }
 

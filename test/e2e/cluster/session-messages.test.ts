@@ -51,9 +51,13 @@ async function setUp(options: Partial<SessionsOptions> = {}, fetch?: typeof glob
   return { ...cluster, began, lines, logInAs };
 }
 
-/** What a client receives that listens to the status of a session. */
-async function listen(server: Pick<Sessions, 'handleRequest'>, session: { session?: unknown }) {
-  const params = { notifications: { resourceSubscriptions: [STATUS_URI] } };
+/** What a client receives that listens to a resource. @param session none: that of no session */
+async function listen(
+  server: Pick<Sessions, 'handleRequest'>,
+  session: { session?: unknown } = {},
+  uri: string = STATUS_URI,
+) {
+  const params = { notifications: { resourceSubscriptions: [uri] } };
   const { headers, body } = request2026('subscriptions/listen', params, {
     meta: { [SESSION_META_KEY]: session.session },
   });
@@ -71,12 +75,52 @@ function read(response: Response) {
 
 const isUpdate = (text: string) => text.includes('notifications/resources/updated');
 
-describe.skipIf(!isInstalled(REDIS))('a change of a session at one node', () => {
-  beforeAll(async () => {
-    redis = await startRedis();
-  });
-  afterAll(() => redis.stop());
+beforeAll(async () => {
+  if (isInstalled(REDIS)) redis = await startRedis();
+});
+afterAll(() => redis?.stop());
 
+describe.skipIf(!isInstalled(REDIS))('the change of a resource at one node', () => {
+  const NOTE = 'notes://mine';
+  const isAcknowledged = (text: string) => text.includes('notifications/subscriptions/acknowledged');
+  const tools: SessionsOptions['tools'] = (server, context) => {
+    server.registerTool('touch', { description: 'Changes the notes of the user.' }, async () => {
+      await context.session().resourceUpdated(NOTE);
+      return { content: [] };
+    });
+  };
+
+  it('reaches the clients of its session at all nodes, and no others [security 8, 58]', async () => {
+    const { nodes, logInAs } = await setUp({ tools });
+    const [alice, bob] = [await logInAs('alice'), await logInAs('bob')];
+    const listenAt = (session: Record<string, unknown>) =>
+      Promise.all(nodes.map((node) => listen(node, session, NOTE)));
+    const [ofAlice, ofBob] = [await listenAt(alice), await listenAt(bob)];
+    for (const { received } of [...ofAlice, ...ofBob]) await received.first('the stream', isAcknowledged);
+    await inMemory2026(nodes[0]).call('touch', alice);
+    for (const { received } of ofAlice) await received.first('the update', isUpdate);
+    await inMemory2026(nodes[1]).call('touch', bob);
+    for (const { received } of ofBob) await received.first('the update', isUpdate);
+    // What was sent to the wrong client would have come before.
+    for (const { received } of [...ofAlice, ...ofBob])
+      expect(received.entries.filter(isUpdate)).toEqual([expect.stringContaining(NOTE)]);
+  });
+
+  it('reaches the subscribers of all users at all nodes, of both revisions', async () => {
+    const issuer = startTokenIssuer();
+    const { nodes } = await setUp({ tools, access: { issuer: ISSUER } }, issuer.fetch);
+    const client = await inMemory2025(withToken(nodes[1], issuer.tokenOf('alice')));
+    await client.request('resources/subscribe', { uri: NOTE });
+    const older = read(await client.listen());
+    const newer = await listen(withToken(nodes[2], issuer.tokenOf('bob')), {}, NOTE);
+    await newer.received.first('the stream', isAcknowledged);
+    nodes[0].resourceUpdatedForAll(NOTE);
+    for (const { received } of [older, newer])
+      expect(await received.first('the update', isUpdate)).toContain(NOTE);
+  });
+});
+
+describe.skipIf(!isInstalled(REDIS))('a change of a session at one node', () => {
   it('aborts the calls that run at another one when the user logs out [security 53]', async () => {
     const { nodes, began, logInAs } = await setUp();
     const session = await logInAs('alice');

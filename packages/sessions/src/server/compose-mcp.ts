@@ -7,9 +7,11 @@ import { SUBSCRIPTION_LIMITS } from '../mcp/request/client-memory-limits.js';
 import { RequestContexts } from '../mcp/request/context.js';
 import { RequestStates } from '../mcp/request/request-state.js';
 import { ServerFactory } from '../mcp/server/factory.js';
+import { ResourceMessages } from '../mcp/server/resource-messages.js';
 import { RunningCalls } from '../mcp/server/running-calls.js';
 import { SlowCalls } from '../mcp/server/slow-calls.js';
 import { Subscriptions } from '../mcp/server/subscriptions.js';
+import { LogThrottle } from '../observe/log-throttle.js';
 import type { Logger } from '../observe/logger.js';
 import { publicIdOf } from '../session/ids.js';
 import type { SessionSnapshot } from '../session/session-record.js';
@@ -58,6 +60,18 @@ export function composeMcp(
     idOf,
     providers: names,
   });
+  if (outlivesProcess) {
+    const dropped = new LogThrottle<string>(clock, (event, updates) =>
+      logger.warn({ event, updates }, UPDATES_DROPPED),
+    );
+    new ResourceMessages({
+      messages,
+      updates: contexts.resourceUpdates,
+      clock,
+      isOver: (session) => registry.isOver(session),
+      onDropped: () => dropped.add('resources', 'resource_updates.dropped'),
+    });
+  }
   const keptSubscriptions = new MemoryQuota(SUBSCRIPTION_LIMITS);
   const subscriptions = new Subscriptions({ contexts, kept: keptSubscriptions, onError });
   const runningCalls = new RunningCalls({ contexts, clock, deadlines });
@@ -126,6 +140,9 @@ export function composeMcp(
   });
   return { contexts, subscriptions, servers, endpoint };
 }
+
+const UPDATES_DROPPED =
+  'Tools have announced more changes of resources than this server tells the others. Their clients were not notified of the rest.';
 
 const OPEN_ELSEWHERE =
   'A 2025 client has sent a request to this server with the id of a connection that another server has, or had before it was restarted. If no server was restarted, configure the load balancer to send all requests with the same `Mcp-Session-Id` to the same server (docs/cluster.md).';

@@ -154,6 +154,11 @@ export class LocalSessions {
     return entry.abort.signal;
   }
 
+  /** Whether a session is known here to have been signed out since. */
+  isOver({ ref, epoch }: SessionSnapshot): boolean {
+    return (this.#entries.get(ref)?.epoch ?? UNKNOWN_EPOCH) > epoch;
+  }
+
   /**
    * Follows the changes of a session by other nodes while another part of this process keeps something of it.
    * @returns a function to call when that part keeps nothing of it any more

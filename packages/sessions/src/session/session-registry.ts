@@ -205,6 +205,11 @@ export class SessionRegistry {
     return this.#local.signalOf(snapshot);
   }
 
+  /** Whether a session that this process keeps something of is known to have been signed out since. */
+  isOver(snapshot: SessionSnapshot): boolean {
+    return this.#local.isOver(snapshot);
+  }
+
   /**
    * Notes that a stream of the session's client is open.
    * @returns a function to call when the stream closes, with the side that closed it

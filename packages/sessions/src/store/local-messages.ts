@@ -14,6 +14,14 @@ export class LocalMessages implements Messages {
     for (const { run } of [...(this.#subscriptions.get(topic) ?? [])]) run();
   }
 
+  send(): void {
+    // There are no other nodes.
+  }
+
+  receive(): void {
+    // There are no other nodes.
+  }
+
   subscribe(topic: string, run: () => void): () => void {
     const subscription = { run };
     const subscriptions = this.#subscriptions.get(topic) ?? new Set();

@@ -106,8 +106,10 @@ export interface Session<ProviderName extends string = string> {
 /** @param session the session whose clients are notified; `undefined`: all sessions */
 export type ResourceUpdateListener = (uri: string, session: SessionRef | undefined) => void;
 
-/** Passes changes of resources on to the connections and streams of both eras. */
+/** Passes changes of resources on to the connections and streams of both eras, at all nodes. */
 export class ResourceUpdates {
+  /** Tells other nodes of a change at this one. */
+  tellOthers: (uri: string, session: SessionSnapshot | undefined) => void = () => undefined;
   readonly #listeners: ResourceUpdateListener[] = [];
 
   /** @param listener called for each change; it notifies the clients that have subscribed to the resource */
@@ -115,7 +117,14 @@ export class ResourceUpdates {
     this.#listeners.push(listener);
   }
 
-  notify(uri: string, session?: SessionRef): void {
+  /** Notifies the clients of all nodes. @param session Default: all sessions */
+  notify(uri: string, session?: SessionSnapshot): void {
+    this.notifyHere(uri, session?.ref);
+    this.tellOthers(uri, session);
+  }
+
+  /** Notifies the clients of this node. @param session Default: all sessions */
+  notifyHere(uri: string, session?: SessionRef): void {
     for (const listener of this.#listeners) listener(uri, session);
   }
 }
@@ -224,6 +233,6 @@ export function liveSession(
     tokenRejected: (rejection = {}) => handled(tokenRejected(rejection)),
     // `list` rejects after a sign-out: the client may have another user now.
     resourceUpdated: (uri) =>
-      handled(accounts.list(snapshot).then(() => resourceUpdates.notify(uri, snapshot.ref))),
+      handled(accounts.list(snapshot).then(() => resourceUpdates.notify(uri, snapshot))),
   };
 }

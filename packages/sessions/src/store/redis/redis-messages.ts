@@ -1,4 +1,4 @@
-import type { Messages } from '../../session/messages.js';
+import { MAX_CONTENT_BYTES, type Messages } from '../../session/messages.js';
 import type { RandomSource } from '../../vault/random.js';
 import { LocalMessages } from '../local-messages.js';
 import type { Commands } from './engine.js';
@@ -20,10 +20,16 @@ export interface RedisMessagesOptions {
   readonly random: RandomSource;
 }
 
+/** Longer messages are not read. Sealed and in base64, content takes about a third more. */
+const MAX_MESSAGE_BYTES = 2 * MAX_CONTENT_BYTES;
+/** Stands before sealed content, where other messages have the HMAC of a topic. */
+const SEALED = '=';
+
 /**
- * Messages through an engine. A message is a random id of the node, and the HMAC of its topic. Messages of this node are delivered in the tick in
- * which they are published, also while the engine is down. Those of others are lost while the connection is: after
- * that, every subscription is called, because its topic may have changed.
+ * Messages through an engine. A message is a random id of the node, and the HMAC of its topic; or that id, and topic and
+ * content, sealed. Messages of this node are delivered in the tick in which they are published, also while the engine is
+ * down. Those of others are lost while the connection is: after that, every subscription is called, because its topic
+ * may have changed.
  */
 export class RedisMessages implements Messages {
   readonly #options: RedisMessagesOptions;
@@ -31,6 +37,8 @@ export class RedisMessages implements Messages {
   readonly #channel: string;
   /** The topics with a subscription here, by their names in the engine, with the number of subscriptions. */
   readonly #topics = new Map<string, { readonly topic: string; count: number }>();
+  /** What receives the content of messages, by topic. */
+  readonly #receivers = new Map<string, (content: unknown) => void>();
   /** Tells the messages of this node, which come back, from those of others. */
   readonly #node: string;
   #wasConnected = false;
@@ -45,13 +53,25 @@ export class RedisMessages implements Messages {
     const { subscriber, prefix, random } = options;
     this.#node = random(8).toString('base64url');
     this.#channel = `${prefix}:messages:1`;
-    subscriber.on('messageBuffer', (_channel, message) => this.#receive(message.toString()));
+    subscriber.on('messageBuffer', (_channel, message) => this.#receive(message));
     subscriber.on('ready', () => void this.#connected());
   }
 
   publish(topic: string): void {
     this.#local.publish(topic);
-    void this.#send(topic);
+    void this.#publish(() => this.#nameOf(topic));
+  }
+
+  send(topic: string, content: object): void {
+    if (Buffer.byteLength(JSON.stringify(content)) > MAX_CONTENT_BYTES) return;
+    void this.#publish(() => {
+      const sealed = this.#options.values.seal('message', this.#node, { topic, content });
+      return `${SEALED} ${sealed.toString('base64')}`;
+    });
+  }
+
+  receive(topic: string, run: (content: unknown) => void): void {
+    this.#receivers.set(topic, run);
   }
 
   subscribe(topic: string, run: () => void): () => void {
@@ -68,20 +88,36 @@ export class RedisMessages implements Messages {
     };
   }
 
-  async #send(topic: string): Promise<void> {
+  /** @param textOf the message; it throws while the keys of the cluster are not known */
+  async #publish(textOf: () => string): Promise<void> {
     try {
-      const message = `${this.#node} ${this.#nameOf(topic)}`;
-      await this.#options.commands.callBuffer('PUBLISH', [this.#channel, message]);
+      await this.#options.commands.callBuffer('PUBLISH', [this.#channel, `${this.#node} ${textOf()}`]);
     } catch {
-      // Receivers read what the message is about from time to time.
+      // Receivers read what the message is about from time to time, or do without it.
     }
   }
 
-  #receive(message: string): void {
-    const [node, name = ''] = message.split(' ');
+  #receive(message: Buffer): void {
+    if (message.length > MAX_MESSAGE_BYTES) return;
+    const [node = '', name = '', sealed = ''] = message.toString().split(' ');
     if (node === this.#node) return;
     const known = this.#topics.get(name);
     if (known) this.#local.publish(known.topic);
+    if (name === SEALED) this.#open(node, sealed);
+  }
+
+  #open(node: string, sealed: string): void {
+    try {
+      // Only this class seals messages.
+      const { topic, content } = this.#options.values.open(
+        'message',
+        node,
+        Buffer.from(sealed, 'base64'),
+      ) as { readonly topic: string; readonly content: unknown };
+      this.#receivers.get(topic)?.(content);
+    } catch {
+      // A message under a master key that this node does not have is lost, too.
+    }
   }
 
   async #connected(): Promise<void> {

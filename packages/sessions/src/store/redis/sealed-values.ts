@@ -5,7 +5,7 @@ import { secretBytes, wipe } from '../../vault/memory.js';
 import { recordOf, textOf } from './wire.js';
 
 /** The kind of a sealed record. One that is moved to the place of another kind does not open. */
-export type SealedKind = 'session' | 'attempt' | 'failed-attempt';
+export type SealedKind = 'session' | 'attempt' | 'failed-attempt' | 'message';
 
 /** The records and names of an engine, which reveal nothing there: records are sealed, names are HMACs. */
 export class SealedValues {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { engineNodes } from '../../../../../../test/support/engine-nodes.js';
 import type { SessionRef } from '../../../session/ids.js';
-import { LocalMessages } from '../../../store/local-messages.js';
 import { VirtualClock } from '../../../testing/index.js';
 import { ElicitationPolicy } from './elicitation-policy.js';
 
@@ -15,10 +15,11 @@ const client = (key: string) => ({ key, isAskable: true });
 
 /** Two nodes, of which requests of a client reach either. */
 function twoNodes() {
-  const clock = new VirtualClock();
-  const messages = new LocalMessages();
-  const [here, there] = [0, 1].map(() => new ElicitationPolicy('auto', clock, messages));
-  return { clock, messages, here: here as ElicitationPolicy, there: there as ElicitationPolicy };
+  const { clock, nodes } = engineNodes(1, { delayMs: 0 });
+  const [here, there] = nodes.map(({ ports }) => new ElicitationPolicy('auto', clock, ports.messages));
+  const delivered = () => clock.advance(1000);
+  const sender = nodes[0].ports.messages;
+  return { here: here as ElicitationPolicy, there: there as ElicitationPolicy, sender, delivered };
 }
 
 describe('what is remembered of clients that were asked', () => {
@@ -59,16 +60,19 @@ describe('what is remembered of clients that were asked', () => {
 });
 
 describe('a client that was asked at one node', () => {
-  it('may be asked there again when it has answered at another one', () => {
-    const { here, there, messages } = twoNodes();
+  it('is not asked at another one before it has answered, at any of them', async () => {
+    const { here, there, delivered } = twoNodes();
     here.asked(client('a'));
-    expect(here.mayAsk(client('a'))).toBe(false);
+    await delivered();
+    expect([here, there].map((each) => each.mayAsk(client('a')))).toEqual([false, false]);
+    expect(there.mayAsk(client('b'))).toBe(true);
     there.answered(client('a'));
-    expect(here.mayAsk(client('a'))).toBe(true);
-    expect(messages.size).toBe(0);
+    await delivered();
+    expect([here, there].map((each) => each.mayAsk(client('a')))).toEqual([true, true]);
     // It has answered before, so it may have several open questions.
     here.asked(client('a'));
-    expect(here.mayAsk(client('a'))).toBe(true);
+    await delivered();
+    expect([here, there].map((each) => each.mayAsk(client('a')))).toEqual([true, true]);
   });
 
   it('has answered one question if it answers at the same node', () => {
@@ -82,17 +86,28 @@ describe('a client that was asked at one node', () => {
     expect(here.mayAsk(client('a'))).toBe(false);
   });
 
-  it('is awaited for an hour', async () => {
-    const { here, messages, clock } = twoNodes();
-    here.asked(client('a'));
-    expect(messages.size).toBe(1);
-    await clock.advance(HOUR_MS);
-    expect(messages.size).toBe(0);
+  it('is not asked at another one either if it has refused', async () => {
+    const { here, there, delivered } = twoNodes();
+    here.asked(client('session'));
+    here.stopAsking('session' as SessionRef);
+    there.answered(client('session'));
+    await delivered();
+    expect([here, there].map((each) => each.mayAsk(client('session')))).toEqual([false, false]);
+    expect(there.stopAsking('session' as SessionRef)).toBe(false);
   });
 
-  it('is one of ten thousand at most that are awaited [security 40]', () => {
-    const { here, messages } = twoNodes();
+  it('is one of ten thousand at most at another one [security 40]', async () => {
+    const { here, there, delivered } = twoNodes();
     for (let count = 0; count <= 10_000; count++) here.asked(client(`client ${count}`));
-    expect(messages.size).toBe(10_000);
+    await delivered();
+    expect(there.size).toBe(10_000);
+  });
+
+  it('is what a message says that has the form of one', async () => {
+    const { there, sender, delivered } = twoNodes();
+    for (const content of [{}, { key: 'a' }, { key: 'a', what: 'other' }, { key: 1, what: 'asked' }])
+      sender.send('elicitation', content);
+    await delivered();
+    expect(there.size).toBe(0);
   });
 });

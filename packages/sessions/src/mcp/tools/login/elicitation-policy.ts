@@ -1,4 +1,5 @@
 import type { McpServer, ServerContext } from '@modelcontextprotocol/server';
+import { z } from 'zod';
 import { ExpiringMap } from '../../../limits/expiring-map.js';
 import type { SessionRef } from '../../../session/ids.js';
 import type { Messages } from '../../../session/messages.js';
@@ -26,6 +27,16 @@ interface Asked {
   readonly isRefused: boolean;
 }
 
+/** What a node tells the others of a client. */
+const noteSchema = z.object({
+  key: z.string(),
+  what: z.enum(['asked', 'answered', 'refused']),
+});
+
+type Note = z.infer<typeof noteSchema>;
+
+const TOPIC = 'elicitation';
+
 /** How long a client is remembered, in milliseconds. After that it may be asked again. */
 const REMEMBERED_MS = 60 * 60 * 1000;
 /** The maximum number of remembered clients. An entry takes about 250 bytes. */
@@ -48,17 +59,17 @@ export class ElicitationPolicy {
   readonly #mode: Elicitation;
   /** By session, or for a request without a session by client information and address. */
   readonly #asked: ExpiringMap<string, Asked>;
-  readonly #clock: Clock;
-  readonly #messages: Messages | undefined;
-  /** What ends the wait for the answer of a client that other nodes may get, by its key. */
-  readonly #awaited = new Map<string, () => void>();
+  readonly #messages: Pick<Messages, 'send' | 'receive'> | undefined;
 
-  /** @param messages absent if no other node can get the answers of 2026 clients */
-  constructor(mode: Elicitation, clock: Clock, messages?: Messages) {
+  /** @param messages absent if no other node can get the requests of a client */
+  constructor(mode: Elicitation, clock: Clock, messages?: Pick<Messages, 'send' | 'receive'>) {
     this.#mode = mode;
-    this.#clock = clock;
     this.#messages = messages;
     this.#asked = new ExpiringMap({ clock, maxEntries: MAX_REMEMBERED, ttlMs: REMEMBERED_MS });
+    messages?.receive(TOPIC, (content) => {
+      const { data } = noteSchema.safeParse(content);
+      if (data) this.#note(data);
+    });
   }
 
   /** How many clients are remembered. */
@@ -86,55 +97,49 @@ export class ElicitationPolicy {
 
   /** Notes that a client was asked. */
   asked({ key }: AskableClient): void {
-    const { unanswered = 0, ...asked } = this.#asked.get(key) ?? {};
-    this.#remember(key, { ...asked, unanswered: unanswered + 1 });
-    this.#await(key);
+    this.#noteEverywhere({ key, what: 'asked' });
   }
 
   /** Notes that a client has answered, with any answer. */
   answered({ key }: AskableClient): void {
-    this.#answered(key);
-    this.#messages?.publish(topicOf(key));
-  }
-
-  #answered(key: string): void {
-    this.#awaited.get(key)?.();
-    const { unanswered = 1, ...asked } = this.#asked.get(key) ?? {};
-    this.#remember(key, { ...asked, unanswered: Math.max(0, unanswered - 1), hasAnswered: true });
-  }
-
-  /** Hears of the answer that another node gets, as long as the question is remembered. */
-  #await(key: string): void {
-    if (!this.#messages || this.#awaited.has(key) || this.#awaited.size >= MAX_REMEMBERED) return;
-    const unsubscribe = this.#messages.subscribe(topicOf(key), () => this.#answered(key));
-    const end = () => {
-      unsubscribe();
-      cancelTimer();
-      this.#awaited.delete(key);
-    };
-    const cancelTimer = this.#clock.after(REMEMBERED_MS, end);
-    this.#awaited.set(key, end);
+    this.#noteEverywhere({ key, what: 'answered' });
   }
 
   /** Stops asking the client of a session: the model shows the link instead. @returns whether this is a change */
   stopAsking(ref: SessionRef): boolean {
-    const asked = this.#asked.get(ref);
-    this.#remember(ref, { ...asked, isRefused: true });
-    return !asked?.isRefused;
+    const isChange = !this.#asked.get(ref)?.isRefused;
+    this.#noteEverywhere({ key: ref, what: 'refused' });
+    return isChange;
+  }
+
+  /** The next request of the client may reach another node. */
+  #noteEverywhere(note: Note): void {
+    this.#note(note);
+    this.#messages?.send(TOPIC, note);
+  }
+
+  #note({ key, what }: Note): void {
+    const asked = this.#asked.get(key);
+    this.#asked.set(key, { ...NEVER_ASKED, ...asked, ...changeBy(what, asked) });
   }
 
   /** Notes that a session has a new reference after a login. */
   moved(from: SessionRef, to: SessionRef): void {
     if (this.#asked.get(from)?.isRefused) this.stopAsking(to);
   }
-
-  #remember(key: string, change: Partial<Asked>): void {
-    this.#asked.set(key, { unanswered: 0, hasAnswered: false, isRefused: false, ...change });
-  }
 }
 
-function topicOf(key: string): string {
-  return `answered ${key}`;
+const NEVER_ASKED: Asked = { unanswered: 0, hasAnswered: false, isRefused: false };
+
+function changeBy(what: Note['what'], asked: Asked | undefined): Partial<Asked> {
+  switch (what) {
+    case 'asked':
+      return { unanswered: (asked?.unanswered ?? 0) + 1 };
+    case 'answered':
+      return { unanswered: Math.max(0, (asked?.unanswered ?? 1) - 1), hasAnswered: true };
+    case 'refused':
+      return { isRefused: true };
+  }
 }
 
 /** A host that is known not to do what it declares, or not to support what a login needs. */
