@@ -99,6 +99,30 @@ describe('a node of an engine', () => {
     expect(due).toEqual(['other']);
   });
 
+  it('ends no owned connection that is in use at another one, as far as that one has said [security 36, 39]', async () => {
+    const { clock, nodes } = engineNodes(1);
+    const [one, other] = nodes;
+    const share = { max: 1, minIdleMs: 0 };
+    const insert = (number: number) => {
+      const record = { ...recordOf(number), kind: 'owned-connection' } as const;
+      return answerOf(clock, one.ports.sessions.insert(record, { ...LIMITS, share }));
+    };
+    const visit = (number: number) =>
+      answerOf(clock, other.ports.sessions.visit(refOf(number), clock.now(), Number.POSITIVE_INFINITY));
+    await insert(1);
+    other.present.add(refOf(1));
+    await visit(1);
+    expect(await insert(2)).toMatchObject({ kind: 'share_full' });
+    other.present.delete(refOf(1));
+    await visit(1);
+    expect(await insert(2)).toMatchObject({ kind: 'inserted', evicted: [{ ref: refOf(1) }] });
+    other.present.add(refOf(2));
+    await visit(2);
+    other.clock.crash();
+    await clock.advance(60 * SECOND);
+    expect(await insert(3)).toMatchObject({ kind: 'inserted', evicted: [{ ref: refOf(2) }] });
+  });
+
   it('counts as having the clients that are present at any other one', async () => {
     const { clock, nodes } = engineNodes(1);
     const [one, other] = nodes;

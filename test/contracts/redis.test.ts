@@ -60,7 +60,9 @@ describe.skipIf(!isInstalled(REDIS))('an engine', () => {
     clock.engines.push(engine);
     const ring = new KeyRing([{ id: 'a', bytes: systemRandom(32) }], systemRandom);
     const values = new SealedValues(ring, new KeyHierarchy(systemRandom(32)));
-    return { clock, prefix, store: new RedisSessionStore({ engine, values, isPresent: () => false }) };
+    const node = (isPresent: (ref: SessionRef) => boolean) =>
+      new RedisSessionStore({ engine, values, isPresent });
+    return { clock, prefix, node, store: node(() => false) };
   }
 
   it('keeps sessions', async () => {
@@ -79,6 +81,30 @@ describe.skipIf(!isInstalled(REDIS))('an engine', () => {
     await redis.set(`${prefix}:time`, String(clock.now() + 1000));
     await expect(store.insert(recordOf(), LIMITS)).rejects.toMatchObject({ code: 'store_unavailable' });
     expect(await store.get(REF)).toBeUndefined();
+  });
+
+  it('ends no owned connection that is in use at another node [security 36, 39]', async () => {
+    const { clock, node, store } = setUp();
+    const present = new Set([REF]);
+    const holder = node((ref) => present.has(ref));
+    const [second, third] = ['second', 'third'] as SessionRef[] as [SessionRef, SessionRef];
+    const share = { max: 1, minIdleMs: 0 };
+    const connect = (ref: SessionRef) =>
+      store.insert(recordOf({ ref, kind: 'owned-connection' }), { ...LIMITS, share });
+    const visit = (ref: SessionRef) => holder.visit(ref, clock.now(), Number.POSITIVE_INFINITY);
+    await connect(REF);
+    await visit(REF);
+    expect(await connect(second)).toMatchObject({ kind: 'share_full' });
+    present.delete(REF);
+    await visit(REF);
+    expect(await connect(second)).toMatchObject({ kind: 'inserted', evicted: [{ ref: REF }] });
+    // A node that was killed visits no connection any more.
+    present.add(second);
+    await visit(second);
+    await clock.advance(59_999);
+    expect(await connect(third)).toMatchObject({ kind: 'share_full' });
+    await clock.advance(1);
+    expect(await connect(third)).toMatchObject({ kind: 'inserted', evicted: [{ ref: second }] });
   });
 
   it('gets its scripts again after it has lost them', async () => {

@@ -199,6 +199,24 @@ export function describeSessionStore(name: string, create: () => StoreUnderTest)
       expect(await start(under, 'c', ofShare)).toMatchObject({ kind: 'inserted', evicted: [{ ref: b }] });
     });
 
+    it('removes no owned connection that was in use at its last visit, for a minute', async () => {
+      const under = create();
+      const owned = {
+        ...ofShare,
+        kind: 'owned-connection',
+        limits: { ...limits, share: { max: 1, minIdleMs: 0 } },
+      } as const;
+      const visit = () => under.settle(under.store.visit(a, under.now(), FOREVER));
+      await start(under, 'a', owned);
+      under.present.add(a);
+      await visit();
+      await under.advance(59 * SECOND);
+      expect(await start(under, 'b', owned)).toMatchObject({ kind: 'share_full' });
+      under.present.delete(a);
+      await visit();
+      expect(await start(under, 'b', owned)).toMatchObject({ kind: 'inserted', evicted: [{ ref: a }] });
+    });
+
     it('holds however many sessions are inserted at once', async () => {
       const under = create();
       const inserted = await Promise.all(

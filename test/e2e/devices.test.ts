@@ -4,7 +4,6 @@ import { type InProcessNotes, startInProcessNotes } from '../support/in-process-
 import { createLatch } from '../support/latch.js';
 import { type RegisteredClient, registerMcpClient } from '../support/mcp-tokens.js';
 import { client2026, connect2025, initialize, logIn, type RawWay } from '../support/raw-mcp.js';
-import { sharedNodes } from '../support/shared-sessions.js';
 import { Wire2025 } from './wire-stream.js';
 
 const bearer = (token: string): RawWay => ({ headers: { authorization: `Bearer ${token}` } });
@@ -87,40 +86,36 @@ describe('a user with the limit of two connections for each client', () => {
     expect((await second.end()).status).toBe(200);
   });
 
-  // Of several servers, only the one with the connection knows that it is in use.
-  it.skipIf(sharedNodes() !== undefined)(
-    'keeps connections with a call in flight or an open stream, and the third one is refused [security 36, 39]',
-    async () => {
-      const [began, released] = [createLatch(), createLatch()];
-      const limited = await startInProcessNotes({
-        access: ({ issuer }) => ({ issuer }),
-        limits: { connectionsPerUser: 2 },
-        tools: (server) => {
-          server.registerTool('hold', { description: 'Waits for release.' }, async () => {
-            began.open();
-            await released.opened;
-            return { content: [{ type: 'text', text: 'released' }] };
-          });
-        },
-      });
-      onTestFinished(() => limited.close());
-      const { tokenFor } = await registerMcpClient(limited.provider.issuer, limited.mcp);
-      const way = bearer(await tokenFor('erin'));
-      const [calling, listening] = [await connect2025(limited.mcp, way), await connect2025(limited.mcp, way)];
-      const call = calling.call('hold');
-      await began.opened;
-      const stream = await new Wire2025(listening.secret, way).listen(limited.mcp);
-      const { status, headers, text } = await initialize(limited.mcp, way);
-      expect([status, headers['retry-after']]).toEqual([429, '60']);
-      expect(text).toContain('You have 2 connections');
-      released.open();
-      expect(await call).toMatchObject({ text: 'released' });
-      // The connection is idle now, so that it can be evicted.
-      await connect2025(limited.mcp, way);
-      expect((await calling.end()).status).toBe(404);
-      stream.drop();
-    },
-  );
+  it('keeps connections with a call in flight or an open stream, and the third one is refused [security 36, 39]', async () => {
+    const [began, released] = [createLatch(), createLatch()];
+    const limited = await startInProcessNotes({
+      access: ({ issuer }) => ({ issuer }),
+      limits: { connectionsPerUser: 2 },
+      tools: (server) => {
+        server.registerTool('hold', { description: 'Waits for release.' }, async () => {
+          began.open();
+          await released.opened;
+          return { content: [{ type: 'text', text: 'released' }] };
+        });
+      },
+    });
+    onTestFinished(() => limited.close());
+    const { tokenFor } = await registerMcpClient(limited.provider.issuer, limited.mcp);
+    const way = bearer(await tokenFor('erin'));
+    const [calling, listening] = [await connect2025(limited.mcp, way), await connect2025(limited.mcp, way)];
+    const call = calling.call('hold');
+    await began.opened;
+    const stream = await new Wire2025(listening.secret, way).listen(limited.mcp);
+    const { status, headers, text } = await initialize(limited.mcp, way);
+    expect([status, headers['retry-after']]).toEqual([429, '60']);
+    expect(text).toContain('You have 2 connections');
+    released.open();
+    expect(await call).toMatchObject({ text: 'released' });
+    // The connection is idle now, so that it can be evicted.
+    await connect2025(limited.mcp, way);
+    expect((await calling.end()).status).toBe(404);
+    stream.drop();
+  });
 
   it('gets an error for the calls of an evicted connection [security 39]', async () => {
     const began = createLatch();

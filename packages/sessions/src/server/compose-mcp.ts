@@ -125,7 +125,7 @@ export function composeMcp(
     registry,
     owners,
     connectionRegistry: owners
-      ? new BearerAccessConnections(registry, owners, events)
+      ? new BearerAccessConnections({ registry, owners, events, isShared: outlivesProcess, onError })
       : new OpenAccessConnections(registry),
     contexts,
     servers,

@@ -38,6 +38,8 @@ export interface SessionStore {
    * Reads a record and notes a request of its client, in one step. The time of the last request moves to `atMs`, never
    * back, and the session becomes the newest of its share. The version stays. If the last request was `quietMs` or
    * longer ago, nothing is noted, so that no request revives a session whose lifetime has ended.
+   *
+   * A store that other nodes use, too, notes for how long the client counts as present, if it is present at this node.
    * @param quietMs `Infinity`: the visit is noted in any case
    * @returns the record after the visit
    */

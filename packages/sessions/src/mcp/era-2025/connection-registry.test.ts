@@ -1,8 +1,15 @@
-import { describe, expect, it } from 'vitest';
-import { SessionBench } from '../../../../../test/support/session-bench.js';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ModelledEngine } from '../../../../../test/support/modelled-engine.js';
+import { NodeClock } from '../../../../../test/support/node-clock.js';
+import { answerOf } from '../../../../../test/support/port-answers.js';
+import { SeededRandom } from '../../../../../test/support/seeded-random.js';
+import { SessionBench, type SessionBenchOptions } from '../../../../../test/support/session-bench.js';
 import type { Principal } from '../../access/access.js';
 import type { SessionRef } from '../../session/ids.js';
 import { OwnerSessions } from '../../session/owner-sessions.js';
+import { PresenceVisits } from '../../session/presence-visits.js';
+import { VirtualClock } from '../../testing/virtual-clock.js';
+import { KeyHierarchy } from '../../vault/key-hierarchy.js';
 import { systemRandom } from '../../vault/random.js';
 import { BearerAccessConnections, OpenAccessConnections } from './connection-registry.js';
 
@@ -21,8 +28,12 @@ const INTRUDERS: readonly (Principal & { readonly who: string })[] = [
   { ...ALICE, who: 'the same name at another issuer', issuer: 'https://other.test' },
 ];
 
-function setUpBearer({ hasSessionPerConnection = false } = {}) {
-  const bench = new SessionBench();
+function setUpBearer({
+  hasSessionPerConnection = false,
+  isShared = false,
+  ...options
+}: { hasSessionPerConnection?: boolean; isShared?: boolean } & SessionBenchOptions = {}) {
+  const bench = new SessionBench(options);
   const { keys, registry, sessionEvents: events } = bench;
   const owners = new OwnerSessions({
     keys,
@@ -31,7 +42,13 @@ function setUpBearer({ hasSessionPerConnection = false } = {}) {
     hasSessionPerConnection,
     onError: (error) => bench.errors.push(error),
   });
-  const connections = new BearerAccessConnections(registry, owners, events);
+  const connections = new BearerAccessConnections({
+    registry,
+    owners,
+    events,
+    isShared,
+    onError: (error) => bench.errors.push(error),
+  });
   const logIn = async () => {
     const { ref, epoch } = await owners.of(ALICE);
     await bench.accounts.commitLogin({ ref, epoch }, 'idp', bench.provider.grant('alice'));
@@ -174,5 +191,69 @@ describe('a stream of a connection in bearer access', () => {
     const refs: SessionRef[] = [found.connection, found.session.ref];
     for (const ref of refs) expect(bench.registry.presenceOf(ref)).toEqual({ openStreams: 0, requests: 0 });
     expect(bench.clock.timers).toBe(0);
+  });
+});
+
+describe('a connection in bearer access at one of two nodes', () => {
+  /** Two nodes of an engine that answers late. A user may have one connection. */
+  function twoNodes() {
+    const clock = new VirtualClock();
+    const keys = new KeyHierarchy(systemRandom(32));
+    const engine = new ModelledEngine({ clock, random: new SeededRandom(1), delayMs: 20, losses: 0 });
+    const join = () => {
+      const nodeClock = new NodeClock(clock);
+      const node = setUpBearer({
+        clock,
+        nodeClock,
+        keys,
+        limits: { connectionsPerUser: 1 },
+        isShared: true,
+        createPorts: ({ isPresent }) => engine.portsOf(nodeClock, isPresent),
+      });
+      const { registry, errors } = node.bench;
+      const onError = (error: unknown) => void errors.push(error);
+      const visits = new PresenceVisits({ registry, clock: nodeClock, idleMs: 60 * MINUTE, onError });
+      onTestFinished(() => visits.stop());
+      return { ...node, nodeClock };
+    };
+    const [here, there] = [join(), join()];
+    const start = ({ connections }: typeof here) => answerOf(clock, connections.start(ALICE));
+    const isKnown = async (id: string) => !!(await answerOf(clock, there.connections.find(id, ALICE)));
+    return { clock, here, there, start, isKnown };
+  }
+
+  const REFUSED = { code: 'too_many_requests' };
+  const uses = [
+    { use: 'a call that takes two minutes', begin: 'requestBegan' },
+    { use: 'an open stream', begin: 'streamOpened' },
+  ] as const;
+
+  it.each(uses)(
+    'is not ended for another one at the other node during $use [security 36, 39]',
+    async ({ begin }) => {
+      const { clock, here, there, start, isKnown } = twoNodes();
+      const first = await start(there);
+      const end = there.connections[begin](first);
+      for (const seconds of [1, 60, 60]) {
+        await clock.advance(seconds * SECOND);
+        await expect(start(here)).rejects.toMatchObject(REFUSED);
+      }
+      end('server');
+      await clock.advance(SECOND);
+      const second = await start(here);
+      expect([await isKnown(first.id), await isKnown(second.id)]).toEqual([false, true]);
+      expect([here, there].flatMap(({ bench }) => bench.errors)).toEqual([]);
+    },
+  );
+
+  it('is ended a minute after its node was killed [security 39]', async () => {
+    const { clock, here, there, start } = twoNodes();
+    there.connections.streamOpened(await start(there));
+    await clock.advance(SECOND);
+    there.nodeClock.crash();
+    await clock.advance(58 * SECOND);
+    await expect(start(here)).rejects.toMatchObject(REFUSED);
+    await clock.advance(2 * SECOND);
+    expect(await start(here)).toBeDefined();
   });
 });

@@ -82,60 +82,78 @@ export class OpenAccessConnections implements ConnectionRegistry {
   }
 }
 
+export interface BearerAccessConnectionsOptions {
+  readonly registry: SessionRegistry;
+  readonly owners: OwnerSessions;
+  readonly events: SessionEvents;
+  /** Whether other nodes end connections that they take for idle, so that they have to know which ones are in use. */
+  readonly isShared: boolean;
+  /** Called with the errors of the store that no request waits for. */
+  readonly onError: (error: unknown) => void;
+}
+
 /** Connections in bearer access. The connections of one user share a session, or each has its own. */
 export class BearerAccessConnections implements ConnectionRegistry {
-  readonly #registry: SessionRegistry;
-  readonly #owners: OwnerSessions;
-  readonly #events: SessionEvents;
+  readonly #options: BearerAccessConnectionsOptions;
 
-  constructor(registry: SessionRegistry, owners: OwnerSessions, events: SessionEvents) {
-    this.#registry = registry;
-    this.#owners = owners;
-    this.#events = events;
+  constructor(options: BearerAccessConnectionsOptions) {
+    this.#options = options;
   }
 
   async start(principal: Principal | undefined): Promise<ResolvedConnection & { readonly id: SessionId }> {
+    const { owners } = this.#options;
     const owner = requirePrincipal(principal);
-    const session = await this.#owners.ofNewConnection(owner);
-    const { id, record } = await this.#owners.connect(session, owner);
+    const session = await owners.ofNewConnection(owner);
+    const { id, record } = await owners.connect(session, owner);
     return { id, connection: record.ref, session };
   }
 
   async find(id: string, principal: Principal | undefined): Promise<ResolvedConnection | undefined> {
+    const { registry, owners, events } = this.#options;
     const owner = requirePrincipal(principal);
-    const resolved = await this.#registry.resolve('connection', id);
+    const resolved = await registry.resolve('connection', id);
     if (resolved.state !== 'live') return undefined;
     const { record } = resolved;
-    if (this.#owners.isOwn(record, owner)) {
-      const session = await this.#owners.ofConnection(record);
+    if (owners.isOwn(record, owner)) {
+      const session = await owners.ofConnection(record);
       return session && { connection: record.ref, session };
     }
-    this.#events.emit({ type: 'session.not_owned', ...snapshotOf(record) });
+    events.emit({ type: 'session.not_owned', ...snapshotOf(record) });
     return undefined;
   }
 
   touch({ connection, session }: ResolvedConnection): Promise<void> {
-    return this.#owners.touch(connection, session.ref);
+    const { registry, owners, isShared } = this.#options;
+    // The end of the request has noted it of the connection.
+    return isShared ? registry.touch(session.ref) : owners.touch(connection, session.ref);
   }
 
-  streamOpened({ connection, session }: ConnectionRefs): (by: StreamCloser) => void {
-    const closed = [connection, session.ref].map((ref) => this.#registry.streamOpened(ref));
-    return (by) => this.#markEnded(session.ref, closed, by);
+  streamOpened(refs: ConnectionRefs): (by: StreamCloser) => void {
+    return this.#began(refs, (ref) => this.#options.registry.streamOpened(ref));
   }
 
-  requestBegan({ connection, session }: ResolvedConnection): (by: StreamCloser) => void {
-    const ended = [connection, session.ref].map((ref) => this.#registry.requestBegan(ref));
-    return (by) => this.#markEnded(session.ref, ended, by);
+  requestBegan(found: ResolvedConnection): (by: StreamCloser) => void {
+    return this.#began(found, (ref) => this.#options.registry.requestBegan(ref));
   }
 
-  #markEnded(
-    session: SessionRef,
-    presences: readonly ((by: StreamCloser) => void)[],
-    by: StreamCloser,
-  ): void {
-    for (const end of presences) end(by);
-    // While the request or stream counted, the end of the last connection was not a disconnect.
-    this.#owners.requestEnded(session);
+  #began(
+    { connection, session }: ConnectionRefs,
+    begin: (ref: SessionRef) => (by: StreamCloser) => void,
+  ): (by: StreamCloser) => void {
+    const ends = [connection, session.ref].map(begin);
+    this.#tellOthers(connection);
+    return (by) => {
+      for (const end of ends) end(by);
+      this.#tellOthers(connection);
+      // While the request or stream counted, the end of the last connection was not a disconnect.
+      this.#options.owners.requestEnded(session.ref);
+    };
+  }
+
+  /** Notes in the store whether a connection is in use. */
+  #tellOthers(connection: SessionRef): void {
+    const { registry, isShared, onError } = this.#options;
+    if (isShared) registry.touch(connection).catch(onError);
   }
 }
 

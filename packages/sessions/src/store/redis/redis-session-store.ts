@@ -42,6 +42,7 @@ export class RedisSessionStore implements SessionStore {
     const shareFields = [share?.max ?? '', share?.minIdleMs ?? 0];
     const absent = new Set<SessionRef>();
     const present = new Set<SessionRef>();
+    // Presence at other nodes is in the engine.
     for (let question = 0; question < MAX_QUESTIONS; question++) {
       const clients = [absent.size, ...absent, ...present];
       const reply = await engine.run(insertSession, [...args, ...shareFields, ...clients]);
@@ -62,7 +63,9 @@ export class RedisSessionStore implements SessionStore {
   }
 
   async visit(ref: SessionRef, atMs: number, quietMs: number): Promise<SessionRecord | undefined> {
-    return this.#recordOf(ref, await this.#options.engine.run(visitSession, [ref, atMs, quietMs]));
+    const { engine, isPresent } = this.#options;
+    const isInUse = isPresent(ref) ? 1 : 0;
+    return this.#recordOf(ref, await engine.run(visitSession, [ref, atMs, quietMs, isInUse]));
   }
 
   async replace(next: SessionRecord, ifVersion: number): Promise<boolean> {

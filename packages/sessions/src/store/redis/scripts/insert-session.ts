@@ -29,7 +29,9 @@ local instead
 if shareMax ~= '' and g ~= '' and redis.call('ZCARD', shareKey(g, k)) >= tonumber(shareMax) then
   local asked, hasRoom = {}, false
   for _, each in ipairs(redis.call('ZRANGE', shareKey(g, k), 0, -1)) do
-    local q = redis.call('HGET', sessionKey(each), 'q')
+    local q, p = unpack(redis.call('HMGET', sessionKey(each), 'q', 'p'))
+    -- In use, perhaps at another node.
+    if p and tonumber(p) > now then isPresent[each], isAbsent[each] = true, nil end
     if not q then
       leave(each, g, k)
       redis.call('SREM', P .. 'refs', each)

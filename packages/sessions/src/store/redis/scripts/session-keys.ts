@@ -26,7 +26,8 @@ const SLACK_MS = 24 * 60 * 60_000;
  * Functions about the keys of sessions:
  *
  * - `s:<ref>`: a hash of version `v`, the number of its latest write `n`, last request `q`, due time `d`, sealed record
- *   `r`, group `g` (`a`: without a login, `c`: an owned connection, empty: none), share `k`, and index keys `i`.
+ *   `r`, group `g` (`a`: without a login, `c`: an owned connection, empty: none), share `k`, index keys `i`, and of an
+ *   owned connection until when it counts as in use, `p`.
  * - `refs`: all references. `due`: references by due time. `seq`: the number of the latest write, or change of an order.
  * - `share:<group>:<share>`: the references of a share, in the order of their last visits. `sizes`: the shares of `a` by
  *   size. `anon`: the sum of them.

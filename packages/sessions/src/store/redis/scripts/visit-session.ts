@@ -2,8 +2,15 @@ import type { Script } from '../script.js';
 import { SESSION_KEYS } from './session-keys.js';
 
 /**
- * Reads a session and notes a request. Arguments: reference, time of the request, and the time without a request after
- * which it is not noted. Answers version, last request, due time and sealed record.
+ * How long an owned connection counts as in use after a visit by the node at which its client is present. That node
+ * visits it every 20 seconds.
+ */
+const IN_USE_MS = 60_000;
+
+/**
+ * Reads a session and notes a request. Arguments: reference, time of the request, the time without a request after which
+ * it is not noted, and 1 if the client is present at the node, else 0. Answers version, last request, due time and sealed
+ * record.
  */
 export const visitSession: Script = {
   name: 'visit-session',
@@ -14,6 +21,11 @@ if not f[1] then return nil end
 local q = f[2]
 if tonumber(ARGV[3]) - tonumber(q) < tonumber(ARGV[4]) then
   enter(ref, f[5], f[6])
+  if f[5] == 'c' and ARGV[5] == '1' then
+    redis.call('HSET', sessionKey(ref), 'p', string.format('%.3f', now + ${IN_USE_MS}))
+  elseif f[5] == 'c' then
+    redis.call('HDEL', sessionKey(ref), 'p')
+  end
   if tonumber(ARGV[3]) > tonumber(q) then
     q = ARGV[3]
     redis.call('HSET', sessionKey(ref), 'q', q)
