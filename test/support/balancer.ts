@@ -13,6 +13,8 @@ export interface Balancer {
   readonly url: string;
   /** The requests that were not answered because their server ended the connection. */
   readonly broken: number;
+  /** The port of the server that gets all requests. Default: each server in turn. */
+  only: number | undefined;
   /** Adds a server. One that does not accept a connection is left out for that request. */
   add(port: number): void;
   close(): Promise<void>;
@@ -30,11 +32,13 @@ export async function startBalancer(): Promise<Balancer> {
   const agent = new Agent({ keepAlive: true });
   let next = 0;
   let broken = 0;
+  let only: number | undefined;
 
   const forward = async (incoming: IncomingMessage, outgoing: ServerResponse, body: Buffer) => {
     const id = incoming.headers[SESSION_HEADER];
     const own = typeof id === 'string' ? serverOf.get(id) : undefined;
-    const inTurn = ports.map((_, at) => ports[(next + at) % ports.length] as number);
+    const inTurn =
+      only === undefined ? ports.map((_, at) => ports[(next + at) % ports.length] as number) : [only];
     next++;
     for (const port of own === undefined ? inTurn : [own, ...inTurn.filter((each) => each !== own)]) {
       if ((await send({ incoming, outgoing, body, port, id })) === 'sent') return;
@@ -93,6 +97,12 @@ export async function startBalancer(): Promise<Balancer> {
     url: `http://127.0.0.1:${port}`,
     get broken() {
       return broken;
+    },
+    get only() {
+      return only;
+    },
+    set only(port) {
+      only = port;
     },
     add: (each) => void ports.push(each),
     async close() {

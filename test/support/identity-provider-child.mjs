@@ -5,13 +5,10 @@ import { startNotesApi } from '../../packages/server/dist/sample/notes-api.js';
 
 process.once('disconnect', () => process.exit(0));
 
-process.once('message', async ({ port, apiPort, accessTokenSeconds, client, resourceServer, resource }) => {
+process.once('message', async ({ apiPort, ...options }) => {
+  const { resourceServer, resource } = options;
   const { issuer } = await startIdentityProvider({
-    port,
-    accessTokenSeconds,
-    client,
-    resourceServer,
-    resource,
+    ...options,
     onTokenIssued: (token) => process.send({ token }),
   });
   const api = await startNotesApi({ port: apiPort, issuer, credentials: resourceServer, resource });

@@ -19,6 +19,10 @@ const toolFlags = ['--tools', NOTES_TOOLS];
 export interface IdentityProviderProcessOptions {
   /** Default: 120. */
   readonly accessTokenSeconds?: number;
+  /** Whether MCP clients may register and get tokens. Default: false. */
+  readonly servesMcpClients?: boolean;
+  /** Default: false. */
+  readonly offersDeviceFlow?: boolean;
 }
 
 /** An introspection response (RFC 7662). */
@@ -56,10 +60,11 @@ const metadataSchema = z.object({ introspection_endpoint: z.string() });
 
 export async function startIdentityProviderProcess({
   accessTokenSeconds = 120,
+  ...offered
 }: IdentityProviderProcessOptions = {}): Promise<IdentityProviderProcess> {
   const client = createCredentials('mcp-sessions');
   const resourceServer = createCredentials('notes-api');
-  const settings = { accessTokenSeconds, client, resourceServer, resource: RESOURCE };
+  const settings = { ...offered, accessTokenSeconds, client, resourceServer, resource: RESOURCE };
   const issued = new Journal<string>();
   let { child, issuer, api } = await startChild({ ...settings, port: 0, apiPort: 0 }, issued);
   const ports = { port: portOf(issuer), apiPort: portOf(api) };
@@ -101,7 +106,8 @@ export async function startIdentityProviderProcess({
   };
 }
 
-interface ChildSettings {
+interface ChildSettings
+  extends Pick<IdentityProviderProcessOptions, 'servesMcpClients' | 'offersDeviceFlow'> {
   readonly port: number;
   readonly apiPort: number;
   readonly accessTokenSeconds: number;

@@ -3,12 +3,12 @@ import type { Messages } from './messages.js';
 
 /** Tells other nodes that a session has changed, and hears of the changes of others. */
 export class SessionMessages {
-  readonly #messages: Messages;
+  readonly #messages: Pick<Messages, 'publish' | 'subscribe'>;
   readonly #pending = new Set<SessionRef>();
   /** The session that is being published: this node has made that change. */
   #publishing: SessionRef | undefined;
 
-  constructor(messages: Messages) {
+  constructor(messages: Pick<Messages, 'publish' | 'subscribe'>) {
     this.#messages = messages;
   }
 

@@ -366,7 +366,8 @@ describe('the device flow', () => {
   it('returns the code to a call that has got no message', async () => {
     const parts = await setUp();
     const { bench, clock, added } = parts;
-    const deaf = new LoginBench(bench, { messages: { publish: () => {}, subscribe: () => () => {} } });
+    const messages = { publish: () => {}, subscribe: () => () => {}, send: () => {}, receive: () => {} };
+    const deaf = new LoginBench(bench, { messages });
     const waiting = deaf.deviceFlow.waitForCode(added);
     const started = await parts.logins.deviceFlow.start(added);
     await clock.advance(1000);
