@@ -7,7 +7,7 @@ if (!version.startsWith('6.')) throw new Error(`dependency-cruiser needs TypeScr
  * The modules of the library and what each may import: itself and the modules listed beside it, type-only imports
  * included. A module is a folder or a single file. The modules below `mcp/` are listed one by one.
  */
-const foundation = ['errors', 'omit-undefined', 'parse-options', 'secure-url', 'time'];
+const foundation = ['errors', 'omit-undefined', 'parse-options', 'secure-url', 'telemetry', 'time'];
 const counting = [...foundation, 'limits'];
 const upToSession = [...counting, 'vault', 'session'];
 const upToAccount = [...upToSession, 'account'];
@@ -21,6 +21,7 @@ const modules = {
   'omit-undefined': [],
   'parse-options': ['errors'],
   'secure-url': [],
+  telemetry: ['time'],
   time: [],
   limits: foundation,
   vault: foundation,
@@ -133,6 +134,11 @@ module.exports = {
       from: { path: '^packages/', pathNot: [tests, `${library}store/redis/`] },
       to: { path: `${library}store/redis/` },
     },
+    onlyIn(
+      'opentelemetry-in-telemetry',
+      ['@opentelemetry'],
+      [inModules(['telemetry', 'observe']), `${server}metrics/`],
+    ),
     onlyIn('undici-in-server', ['undici'], [inModules(['server'])]),
     onlyIn('jose-in-access', ['jose'], [inModules(['access']), `${server}sample/`]),
     {

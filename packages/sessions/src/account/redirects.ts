@@ -1,3 +1,5 @@
+import { currentTraceparent } from '../telemetry/trace-context.js';
+
 const MAX_REDIRECTS = 5;
 const REDIRECT_STATUSES: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** The headers that describe a body (Fetch standard, section 4.4). */
@@ -11,7 +13,8 @@ export interface FollowedResponse {
 }
 
 /**
- * Sends a request with the given `Authorization`, and follows up to five redirects. A redirect to another origin
+ * Sends a request with the given `Authorization` and the `traceparent` of the active span, and follows up to five
+ * redirects. A redirect to another origin
  * (another scheme, host or port) becomes a GET without the token, the body and the headers of the request, also if a
  * later redirect leads back. After the fifth redirect, or if the body can be read only once, the redirect itself is the
  * response.
@@ -65,6 +68,8 @@ function authorizedHeaders(given: RequestInit['headers'], authorization: string)
   try {
     const headers = new Headers(given);
     headers.set('authorization', authorization);
+    const traceparent = currentTraceparent();
+    if (traceparent !== undefined && !headers.has('traceparent')) headers.set('traceparent', traceparent);
     return headers;
   } catch {
     throw new TypeError('A header of this call has a name or a value that HTTP does not allow.');

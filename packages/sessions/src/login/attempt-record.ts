@@ -74,6 +74,8 @@ export interface PendingAttempt {
   /** Whether the user enters a code at the provider (device flow). */
   readonly isDevice: boolean;
   readonly startedAtMs: number;
+  /** The span of the request that started it (W3C Trace Context). Absent without telemetry. */
+  readonly traceparent?: string | undefined;
   /** A random number for each change, as an ETag. */
   readonly version: number;
   /** When the attempt expires, or something is to be done for it before. */

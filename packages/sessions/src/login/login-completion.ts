@@ -45,7 +45,14 @@ export interface LoginCompletionOptions {
   /** Keeps the pending handle alive as long as its confirmation code is valid. */
   readonly registry: Pick<SessionRegistry, 'get' | 'touch' | 'update'>;
   readonly onError: (error: unknown) => void;
+  /** Called with each login that has ended. Default: not called. */
+  readonly onEnded?: ((login: EndedLogin) => void) | undefined;
 }
+
+/** A login that has ended, and how. */
+type EndedLogin = Pick<PendingAttempt, 'provider' | 'isDevice' | 'startedAtMs' | 'traceparent'> & {
+  readonly outcome: LoginOutcome['kind'] | LoginFailure;
+};
 
 /** The time after which it is found out what has become of a login, after an error of the store. */
 const SETTLE_AGAIN_MS = 5000;
@@ -223,6 +230,7 @@ export class LoginCompletion {
     // The attempt has ended, and its hold with it.
     if (granted) this.#dispose(ended, granted);
     messages.publish(topicOf(key));
+    this.#options.onEnded?.({ ...ended, outcome: failure });
     events.emit({ type: 'login.failed', ...snapshot, provider, failure, ...(reason && { reason }) });
   }
 
@@ -304,6 +312,7 @@ export class LoginCompletion {
       return endedAs(await attempts.get(key));
     }
     messages.publish(topicOf(key));
+    this.#options.onEnded?.({ ...attempt, outcome: 'authenticated' });
     return { kind: 'authenticated' };
   }
 

@@ -7,6 +7,7 @@ import type { Lifetimes } from '../session/lifetimes.js';
 import type { LoginFlow, SessionEvents } from '../session/session-events.js';
 import type { SessionSnapshot } from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
+import { currentTraceparent } from '../telemetry/trace-context.js';
 import type { Clock } from '../time/clock.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import type { AttemptChanges } from './attempt-changes.js';
@@ -164,6 +165,7 @@ export class LoginStarts {
       check: initiatorVerifier.checkFor(source, provider, flow),
       isDevice: flow === 'device',
       startedAtMs,
+      traceparent: currentTraceparent(),
       expiresAtMs,
     };
   }

@@ -22,7 +22,7 @@ import { BrowserFlow } from './browser/flow.js';
 import { DeviceFlow } from './device/flow.js';
 import type { InitiatorVerifier } from './initiator-verifier.js';
 import type { FailedLogin, LoginOutcome, LoginSource } from './login-attempt.js';
-import { LoginCompletion } from './login-completion.js';
+import { LoginCompletion, type LoginCompletionOptions } from './login-completion.js';
 import { LoginRateLimit } from './login-rate-limit.js';
 import { LoginStarts, type StartLoginOptions } from './login-starts.js';
 import { LoginWaiters } from './login-waiters.js';
@@ -49,6 +49,8 @@ export interface LoginsOptions {
   /** Resolves once browsers can reach this server. */
   readonly reachable: () => Promise<void>;
   readonly onError: (error: unknown) => void;
+  /** Called with each login that has ended. Default: not called. */
+  readonly onEnded?: LoginCompletionOptions['onEnded'];
 }
 
 /**

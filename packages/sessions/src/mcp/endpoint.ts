@@ -6,8 +6,10 @@ import {
 import { omitUndefined } from '../omit-undefined.js';
 import type { ChangeElsewhere } from '../session/followed-session.js';
 import type { InternalEvent } from '../session/session-events.js';
+import type { Operations } from '../telemetry/operation.js';
 import { Connections, type ConnectionsOptions } from './era-2025/connections.js';
 import { StatelessHandler, type StatelessHandlerOptions } from './era-2026/stateless-handler.js';
+import { beginOperation, endOperation } from './observed.js';
 import type { McpRequest, PlainRequest } from './request/mcp-request.js';
 import {
   ErrorCode,
@@ -21,17 +23,25 @@ import { type PlainAnswer, responseOf } from './wire/plain-answer.js';
 
 export interface EndpointOptions
   extends ConnectionsOptions,
-    Omit<StatelessHandlerOptions, 'errorResponseOf'> {}
+    Omit<StatelessHandlerOptions, 'errorResponseOf'> {
+  /** Measures how requests are served. Default: nothing does. */
+  readonly operations?: Operations | undefined;
+}
+
+/** Calls a tool. It resolves with `undefined` if the tool was not called. */
+type DirectCall = () => Promise<PlainAnswer | Response | undefined>;
 
 /** The MCP endpoint. Passes each request to the handler of its protocol era. */
 export class Endpoint {
   readonly #onError: (error: unknown) => void;
   readonly #connections: Connections;
   readonly #stateless: StatelessHandler;
+  readonly #operations: Operations | undefined;
   #isDraining = false;
 
   constructor(options: EndpointOptions) {
     this.#onError = options.onError;
+    this.#operations = options.operations;
     this.#connections = new Connections(options);
     this.#stateless = new StatelessHandler({
       ...options,
@@ -57,7 +67,25 @@ export class Endpoint {
    * @returns a function that calls the tool. It resolves with `undefined` if `handle` has to serve the request, because
    * the tool was not called. Never rejects
    */
-  direct(incoming: PlainRequest): (() => Promise<PlainAnswer | Response | undefined>) | undefined {
+  direct(incoming: PlainRequest): DirectCall | undefined {
+    const call = this.#direct(incoming);
+    const operations = this.#operations;
+    if (!call || !operations || incoming.sink) return call;
+    return () => {
+      const operation = beginOperation(operations, incoming);
+      if (!operation) return call();
+      incoming.operation = operation;
+      return operation.run(() =>
+        call().then((answer) => {
+          // `handle` measures it otherwise.
+          if (answer) endOperation(operation, answer);
+          return answer;
+        }),
+      );
+    };
+  }
+
+  #direct(incoming: PlainRequest): DirectCall | undefined {
     if (this.#isDraining || oversizedIdOf(incoming.body) !== undefined) return undefined;
     if (incoming.sink) {
       const open = this.#connections.stream(incoming);
@@ -72,6 +100,21 @@ export class Endpoint {
 
   /** Serves one request. Never rejects. */
   async handle(incoming: McpRequest): Promise<Response> {
+    const { request, body } = incoming;
+    const { headers } = request;
+    const operation =
+      this.#operations && request.method === 'POST'
+        ? beginOperation(this.#operations, { body, headers })
+        : undefined;
+    if (!operation) return this.#handle(incoming);
+    return operation.run(async () => {
+      const response = await this.#handle({ ...incoming, operation });
+      endOperation(operation, response);
+      return response;
+    });
+  }
+
+  async #handle(incoming: McpRequest): Promise<Response> {
     const { request, body } = incoming;
     if (this.#isDraining && !messagesOf(body).every(concernsCallInFlight)) return serverClosing();
     const oversized = oversizedIdOf(body);

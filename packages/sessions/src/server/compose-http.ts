@@ -25,6 +25,8 @@ export interface HttpParts {
   /** Verifies the access tokens of clients. */
   readonly access: Access;
   readonly calls: RequestsInFlight;
+  /** Decides which request begins next. */
+  readonly scheduler: RequestScheduler;
   /** All routes. */
   readonly app: LazyApp;
   /** All routes, for Node's HTTP server. */
@@ -90,11 +92,12 @@ export function composeHttp(
     fetch,
     events,
   });
+  const scheduler = new RequestScheduler({ now: () => clock.now() });
   const endpointOptions = {
     endpoint,
     argumentElements: limits.toolArgumentElements,
     access,
-    scheduler: new RequestScheduler({ now: () => clock.now() }),
+    scheduler,
     requestsInFlight: calls,
   };
   const targets = new Set([MCP_PATH, `${basePath.path}${MCP_PATH}`]);
@@ -112,6 +115,7 @@ export function composeHttp(
   return {
     access,
     calls,
+    scheduler,
     app,
     handler: nodeHandlerOf(app, basePath, new PlainLane({ ...loginApp, ...endpointOptions, targets })),
     createLoginHandler: () => {

@@ -1,6 +1,7 @@
 import { isBearer } from '../access/access-options.js';
 import { InitiatorVerifier } from '../login/initiator-verifier.js';
 import { Logins } from '../login/logins.js';
+import { measureLogins } from '../observe/login-metrics.js';
 import { Provider } from '../provider/provider.js';
 import { providerSettings } from '../provider/provider-settings.js';
 import { providerFailed } from '../session/session-events.js';
@@ -16,7 +17,7 @@ export interface LoginParts {
 /** Composes the logins at all providers. */
 export function composeLogins(
   settings: SessionsSettings,
-  { clock, random, fetch, onError }: ServerEnvironment,
+  { clock, random, fetch, telemetry, onError }: ServerEnvironment,
   { providers, accounts, registry, disposal, vault, events, rates, attempts, messages }: SessionParts,
   publicUrl: PublicUrl,
 ): LoginParts {
@@ -50,6 +51,7 @@ export function composeLogins(
     publicUrl: publicUrl.get,
     reachable: () => publicUrl.reachable(),
     onError,
+    onEnded: telemetry && measureLogins(telemetry),
   });
   return { logins };
 }

@@ -13,8 +13,9 @@ import { SlowCalls } from '../mcp/server/slow-calls.js';
 import { Subscriptions } from '../mcp/server/subscriptions.js';
 import { LogThrottle } from '../observe/log-throttle.js';
 import type { Logger } from '../observe/logger.js';
-import { publicIdOf } from '../session/ids.js';
+import { logIdOf, publicIdOf, type SessionRef } from '../session/ids.js';
 import type { SessionSnapshot } from '../session/session-record.js';
+import { Operations } from '../telemetry/operation.js';
 import { Vault } from '../vault/vault.js';
 import type { LoginParts } from './compose-logins.js';
 import type { ServerEnvironment, SessionParts } from './compose-sessions.js';
@@ -31,7 +32,7 @@ export interface McpParts {
 /** Composes both protocol eras over the sessions. */
 export function composeMcp(
   settings: SessionsSettings,
-  { clock, random, logger, onError, onProtocolError }: ServerEnvironment,
+  { clock, random, logger, telemetry, onError, onProtocolError }: ServerEnvironment,
   {
     keys,
     deadlines,
@@ -120,6 +121,8 @@ export function composeMcp(
     onError,
   });
   const endpoint = new Endpoint({
+    // Only references of sessions come here.
+    operations: telemetry && new Operations(telemetry, (ref) => logIdOf(keys, ref as SessionRef)),
     plainTools: settings.dispatch === 'direct' ? plainTools : undefined,
     keptSubscriptions,
     registry,

@@ -1,6 +1,6 @@
 import { isBearer } from '../access/access-options.js';
 import { Accounts } from '../account/accounts.js';
-import { RefreshPolicy, type RefreshPolicyOptions } from '../account/refresh/policy.js';
+import { RefreshPolicy } from '../account/refresh/policy.js';
 import { TokenRefresher } from '../account/refresh/refresher.js';
 import { RefreshScheduler } from '../account/refresh/scheduler.js';
 import { createSessionFetch, type SessionFetch } from '../account/session-fetch.js';
@@ -18,7 +18,7 @@ import { Provider } from '../provider/provider.js';
 import type { ProviderRuntime } from '../provider/provider-requests.js';
 import { AccountTokens } from '../session/account-tokens.js';
 import { SessionsPerAccount } from '../session/capacity/sessions-per-account.js';
-import { Disposal, type RevokeTokens } from '../session/disposal.js';
+import { Disposal } from '../session/disposal.js';
 import { DueSessions } from '../session/due-sessions.js';
 import { ExpiryNotices } from '../session/expiry-notices.js';
 import { GrantsInUse } from '../session/grants-in-use.js';
@@ -29,10 +29,13 @@ import { PresenceVisits } from '../session/presence-visits.js';
 import { providerFailed, SessionEvents } from '../session/session-events.js';
 import { SessionMessages } from '../session/session-messages.js';
 import { SessionRegistry } from '../session/session-registry.js';
-import type { CreatePorts } from '../store/ports.js';
+import type { CreatePorts, Ports } from '../store/ports.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
 import { Deadlines } from '../time/deadlines.js';
 import { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { Vault } from '../vault/vault.js';
+import { measuredPorts } from './measured-ports.js';
+import { measuredRequests } from './measured-providers.js';
 import type { Runtime } from './options.js';
 import type { SessionsSettings } from './settings.js';
 
@@ -42,6 +45,8 @@ export interface ServerEnvironment extends Runtime, ErrorLog {
   /** The keys that everything is derived from. Default: random ones of this process. */
   readonly keys?: KeyHierarchy | undefined;
   readonly logger: Logger;
+  /** Absent if no SDK is registered. */
+  readonly telemetry?: Telemetry | undefined;
 }
 
 /** Sessions and their accounts. */
@@ -71,6 +76,8 @@ export interface SessionParts {
   readonly providers: ReadonlyMap<string, Provider>;
   /** Whether sessions outlive this process. */
   readonly outlivesProcess: boolean;
+  /** Counts the sessions in the memory of this process, by their state. */
+  readonly countStored: Ports['countStored'];
   /** Absent if sessions end with this process. */
   readonly presenceVisits: PresenceVisits | undefined;
 }
@@ -79,18 +86,9 @@ const REVOCATIONS_DROPPED =
   'Logins were not revoked, because 10,000 revocations wait for the provider: the tokens are wiped here, and stay valid at the provider until they expire. Find out why it answers so slowly.';
 
 /** Composes sessions, their accounts, and what refreshes and revokes the tokens. */
-export function composeSessions(
-  settings: SessionsSettings,
-  {
-    clock,
-    random,
-    fetch,
-    createPorts,
-    keys = new KeyHierarchy(random(32)),
-    logger,
-    onError,
-  }: ServerEnvironment,
-): SessionParts {
+export function composeSessions(settings: SessionsSettings, environment: ServerEnvironment): SessionParts {
+  const { clock, random, fetch, createPorts, keys = new KeyHierarchy(random(32)) } = environment;
+  const { logger, telemetry, onError } = environment;
   const { lifetimes, limits } = settings;
   const bearer = isBearer(settings.access) ? settings.access : undefined;
   const events = new SessionEvents(onError);
@@ -106,13 +104,21 @@ export function composeSessions(
 
   const vault = new Vault(keys, random);
   const deadlines = new Deadlines(clock, onError);
-  const { sessions, attempts, oneTime, rates, messages, outlivesProcess, failedOverAtMs } = createPorts({
+  const ports = measuredPorts(
+    telemetry,
+    createPorts,
+  )({
     clock,
     deadlines,
     isPresent: (ref) => isPresent(registry.presenceOf(ref)),
   });
+  const { sessions, attempts, oneTime, rates, messages, outlivesProcess, failedOverAtMs, countStored } =
+    ports;
 
-  const revoke: RevokeTokens = (name, tokens) => providerNamed(name).revoke(tokens);
+  const { sendRefresh, revoke } = measuredRequests(telemetry, {
+    sendRefresh: (name, refreshToken, beforeSend) => providerNamed(name).refresh(refreshToken, beforeSend),
+    revoke: (name, tokens) => providerNamed(name).revoke(tokens),
+  });
   const grantsInUse = new GrantsInUse({
     store: sessions,
     grantProviders: new Set(
@@ -161,8 +167,6 @@ export function composeSessions(
 
   const tokens = new AccountTokens(vault);
   const fraction = () => random(4).readUInt32BE(0) / 2 ** 32;
-  const sendRefresh: RefreshPolicyOptions['sendRefresh'] = (name, refreshToken, beforeSend) =>
-    providerNamed(name).refresh(refreshToken, beforeSend);
   const refreshPolicy = new RefreshPolicy({ clock, sendRefresh, fraction });
   const refresher = new TokenRefresher({
     registry,
@@ -233,6 +237,7 @@ export function composeSessions(
     states,
     providers,
     outlivesProcess,
+    countStored,
     presenceVisits,
   };
 }

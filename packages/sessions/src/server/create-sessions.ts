@@ -10,6 +10,7 @@ import { SessionAdministration } from '../session/session-administration.js';
 import { publicListener } from '../session/session-events.js';
 import type { JoinableCluster } from '../store/cluster.js';
 import { type CreatePorts, createMapPorts } from '../store/ports.js';
+import { Telemetry } from '../telemetry/telemetry.js';
 import { systemClock } from '../time/clock.js';
 import { systemRandom } from '../vault/random.js';
 import { assertNotDebugged } from './assert-not-debugged.js';
@@ -17,6 +18,7 @@ import { composeHttp } from './compose-http.js';
 import { composeLogins, type LoginParts } from './compose-logins.js';
 import { composeMcp, type McpParts } from './compose-mcp.js';
 import { composeSessions, type ServerEnvironment, type SessionParts } from './compose-sessions.js';
+import { composeTelemetry } from './compose-telemetry.js';
 import { holdProcess, Lifecycle } from './lifecycle.js';
 import { assertKeepAlive, assertMayListen, assertMayServeStdio } from './listen-rules.js';
 import { closeOptions, listenOptions, serveStdioOptions } from './method-options.js';
@@ -81,6 +83,7 @@ export function composeServer(createPorts: CreatePorts, options: SessionsOptions
     ...(node && { clock: node.clock, keys: node.keys, createPorts: node.createPorts }),
     logger,
     ...errors,
+    telemetry: Telemetry.registered(node?.clock ?? runtime.clock),
   };
   const { onError, onProtocolError } = environment;
   const { access, limits, lifetimes, trustedProxies } = settings;
@@ -97,6 +100,7 @@ export function composeServer(createPorts: CreatePorts, options: SessionsOptions
   const lifecycle = new Lifecycle();
   const shutdown = new Shutdown({ ...environment, ...parts, ...mcp, ...http, lifecycle, node });
   const { events } = parts;
+  if (environment.telemetry) composeTelemetry(environment.telemetry, { ...parts, ...http, node });
   events.subscribe(publicListener(parts.keys, auditLog({ ...environment, node: node?.name })));
   subscribeParts(parts, mcp);
   const administration = new SessionAdministration({ ...environment, ...parts });

@@ -10,6 +10,7 @@ import type { PresenceVisits } from '../session/presence-visits.js';
 import type { SessionEvents } from '../session/session-events.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { ClusterNode } from '../store/cluster.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
 import { DrainTimer } from '../time/drain-timer.js';
@@ -37,6 +38,7 @@ export interface ShutdownOptions {
   readonly presenceVisits: Pick<PresenceVisits, 'stop'> | undefined;
   /** The node of the cluster that this server is; absent without one. */
   readonly node: Pick<ClusterNode, 'close'> | undefined;
+  readonly telemetry?: Pick<Telemetry, 'close'> | undefined;
 }
 
 /**
@@ -91,6 +93,7 @@ export class Shutdown {
     logUnfinished(logger, { cutCalls, notRevoked });
     this.#options.presenceVisits?.stop();
     registry.stopFollowing();
+    this.#options.telemetry?.close();
     deadlines.clear();
     keys.wipe();
     contexts.close();

@@ -79,6 +79,9 @@ export interface SessionStore {
   consumeDue(run: (ref: SessionRef) => void): () => void;
 }
 
+/** The numbers of sessions, by their state. An owned connection has the login of its user's session. */
+export type StoredSessions = Readonly<Record<'anonymous' | 'signed_in' | 'owned_connection', number>>;
+
 /** Some of the references of all sessions. */
 export interface RefPage {
   readonly refs: readonly SessionRef[];

@@ -3,7 +3,7 @@ import type { Rates } from '../limits/rates.js';
 import type { AttemptStore } from '../login/attempt-store.js';
 import type { SessionRef } from '../session/ids.js';
 import type { Messages } from '../session/messages.js';
-import type { SessionStore } from '../session/session-store.js';
+import type { SessionStore, StoredSessions } from '../session/session-store.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
 import { LocalMessages } from './local-messages.js';
@@ -26,6 +26,8 @@ export interface Ports {
    * never. Default: never
    */
   readonly failedOverAtMs?: (() => number) | undefined;
+  /** Counts the sessions in the memory of this process, by their state. Absent: they are elsewhere. */
+  readonly countStored?: (() => StoredSessions) | undefined;
 }
 
 export interface PortsOptions {
@@ -39,8 +41,10 @@ export type CreatePorts = (options: PortsOptions) => Ports;
 
 /** The stores that keep everything in this process. */
 export function createMapPorts(options: PortsOptions): Ports {
+  const sessions = new SessionTable(options);
   return {
-    sessions: new SessionTable(options),
+    sessions,
+    countStored: () => sessions.counts,
     attempts: new MapAttemptStore(options),
     oneTime: new MapOneTimeStore(options.clock),
     rates: new MapRates(options),

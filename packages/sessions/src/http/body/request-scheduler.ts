@@ -47,6 +47,13 @@ export class RequestScheduler {
     this.#periodStartMs = now();
   }
 
+  /** The number of requests that wait. Counts the clients, so it is for metrics only. */
+  get waiting(): number {
+    let waiting = 0;
+    for (let client = this.#waiting.first; client; client = client.next) waiting += client.requests.length;
+    return waiting;
+  }
+
   /**
    * Resolves when a request may start; `undefined` if it starts at once.
    * @param clientKey the address that the request counts for; absent: it counts for itself

@@ -458,11 +458,11 @@ class RequestOfConnection implements ConnectionRequest {
 }
 
 function contextOf(
-  { body, origin, clientKey, principal }: McpRequest,
+  { body, origin, clientKey, principal, operation }: McpRequest,
   { session }: ResolvedConnection,
 ): RequestContext {
   const resolved = { state: 'live', record: session, handle: undefined } as const;
-  return { era: '2025', resolved, ...calledToolOf(body), origin, clientKey, principal };
+  return { era: '2025', resolved, ...calledToolOf(body), origin, clientKey, principal, operation };
 }
 
 function isPing(message: unknown): boolean {

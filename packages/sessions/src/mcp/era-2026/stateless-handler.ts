@@ -276,10 +276,10 @@ interface CountedCall {
 }
 
 function contextOf(
-  { body, origin, clientKey, principal }: McpRequest,
+  { body, origin, clientKey, principal, operation }: McpRequest,
   resolved: ResolvedSession,
 ): RequestContext {
-  return { era: '2026', resolved, ...calledToolOf(body), origin, clientKey, principal };
+  return { era: '2026', resolved, ...calledToolOf(body), origin, clientKey, principal, operation };
 }
 
 function refOf(resolved: ResolvedSession): SessionRef | undefined {

@@ -9,7 +9,7 @@ import type { Deadlines } from '../../time/deadlines.js';
 import { andThen, handled, isThenable, type MaybePromise } from '../../time/promises.js';
 import type { BoundStates } from '../request/bound-state.js';
 import { CALL_BYTES } from '../request/client-memory-limits.js';
-import type { Era, RequestContext, RequestContexts } from '../request/context.js';
+import { type Era, liveRefOf, type RequestContext, type RequestContexts } from '../request/context.js';
 import type { McpRequest, PlainRequest } from '../request/mcp-request.js';
 import type { ServerFactory } from '../server/factory.js';
 import type { RunningCalls } from '../server/running-calls.js';
@@ -140,8 +140,11 @@ export class PlainTools {
       const startedAtMs = this.#options.clock.now();
       const running = new RunningTool({ tools, call, request, context, counted, startedAtMs });
       this.#running.add(running);
+      const { operation } = context;
+      operation?.called(call.name, liveRefOf(context));
       const answer = running.run(
-        (protocol) => tool.call(args, protocol),
+        (protocol) =>
+          operation ? operation.runTool(() => tool.call(args, protocol)) : tool.call(args, protocol),
         (result) => this.#answerOf(result, call, tool),
       );
       return { running, answer };

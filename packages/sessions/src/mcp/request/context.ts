@@ -7,7 +7,9 @@ import { SessionError } from '../../errors.js';
 import type { ClientKey } from '../../limits/client-key.js';
 import { parseOptions, SCOPE_TOKEN } from '../../parse-options.js';
 import { sessionRequired } from '../../session/account-errors.js';
+import type { SessionRef } from '../../session/ids.js';
 import { snapshotOf } from '../../session/session-record.js';
+import type { Operation } from '../../telemetry/operation.js';
 import type { MaybePromise } from '../../time/promises.js';
 import { ErrorCode } from '../wire/error-response.js';
 import { type LoginRequirement, type RequestHandler, withLoginRequirement } from './login-requirement.js';
@@ -49,6 +51,13 @@ export interface RequestContext extends CalledTool {
     | undefined;
   /** What the methods of a server object say of the client, if no server object serves the request. */
   readonly client?: Readonly<Record<string, unknown>> | undefined;
+  /** Measures how the request is served. Absent without telemetry. */
+  readonly operation?: Operation | undefined;
+}
+
+/** The reference of the session that a request names, if it is live. */
+export function liveRefOf({ resolved }: Pick<RequestContext, 'resolved'>): SessionRef | undefined {
+  return resolved.state === 'live' ? resolved.record.ref : undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Principal, RequestOrigin } from '../../access/access.js';
 import type { ClientKey } from '../../limits/client-key.js';
+import type { Operation } from '../../telemetry/operation.js';
 import type { EventSink } from '../wire/event-sink.js';
 import type { CountUnread } from '../wire/sse-stream.js';
 
@@ -17,6 +18,8 @@ export interface McpRequest {
   readonly closeConnection: (() => void) | undefined;
   /** Counts the unread bytes of the client. Default: not counted. */
   readonly countUnread?: CountUnread | undefined;
+  /** Measures how the request is served. Absent without telemetry. */
+  operation?: Operation | undefined;
 }
 
 /** Whether the client of a request has disconnected before it had its answer. */

@@ -285,6 +285,7 @@ export class ServerFactory {
       onProtocolError,
       begin: (request) => runningCalls.begin(request, ownBytes),
       signOutSignal: () => this.signOutSignal(contexts.peek()),
+      operation: () => contexts.peek()?.operation,
     };
   }
 

@@ -1,7 +1,7 @@
 import type { McpServer, ServerContext, StandardSchemaWithJSON } from '@modelcontextprotocol/server';
 import { SessionError } from '../../errors.js';
 import type { BoundStates } from '../request/bound-state.js';
-import type { RequestContexts } from '../request/context.js';
+import { liveRefOf, type RequestContexts } from '../request/context.js';
 import {
   type LoginRequirement,
   loginRequirementOf,
@@ -167,17 +167,21 @@ function guarded(
   const { name, config } = tool;
   const { hasSchema, inputSchema, outputSchema, output, requirement, call } = guardedToolOf(tool, hasHandles);
   const guardedCallback: Callback = (...parameters) => {
-    const { resolved, running } = contexts.get();
+    const context = contexts.get();
+    const { resolved, running, operation } = context;
     // The SDK passes its context last.
     const protocol = parameters.at(-1) as ServerContext;
     if (running) return running.resume(protocol);
+    operation?.called(name, liveRefOf(context));
     const refusal = refusalOf(resolved, OWN_TOOLS.has(name));
     if (refusal) return errorResult(refusal);
     const args = parameters.slice(0, -1);
     if (OWN_TOOLS.has(name)) return call(args, protocol);
     const run = async (current: ServerContext) =>
       authorStates.bind(
-        await runUntilSignOut(current, signOutSignal(), onError, (guarded) => call(args, guarded)),
+        await runUntilSignOut(current, signOutSignal(), onError, (guarded) =>
+          operation ? operation.runTool(() => call(args, guarded)) : call(args, guarded),
+        ),
       );
     if (!requirement) return run(protocol);
     return parked.run({ requirement, output, run }, protocol);

@@ -33,6 +33,11 @@ export class RowGroups {
     return this.#anonymous.size;
   }
 
+  /** The number of owned connections. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
   /** Whether a session counts as one without a login. */
   isAnonymous(record: SessionRecord): boolean {
     return this.#groupOf(record) === this.#anonymous;

@@ -2,7 +2,13 @@ import { ExpiringMap } from '../../limits/expiring-map.js';
 import type { SessionRef } from '../../session/ids.js';
 import { type IndexKey, indexKeysOf } from '../../session/session-index.js';
 import type { EndReason, SessionRecord } from '../../session/session-record.js';
-import type { Insertion, InsertLimits, RefPage, SessionStore } from '../../session/session-store.js';
+import type {
+  Insertion,
+  InsertLimits,
+  RefPage,
+  SessionStore,
+  StoredSessions,
+} from '../../session/session-store.js';
 import type { Clock } from '../../time/clock.js';
 import { DueWheel } from './due-wheel.js';
 import { KeyIndex } from './key-index.js';
@@ -51,6 +57,12 @@ export class SessionTable implements SessionStore {
 
   get size(): number {
     return this.#index.size;
+  }
+
+  /** The numbers of sessions, by their state. */
+  get counts(): StoredSessions {
+    const { anonymous, connections } = this.#groups;
+    return { anonymous, owned_connection: connections, signed_in: this.size - anonymous - connections };
   }
 
   insert(record: SessionRecord, limits: InsertLimits): Insertion {

@@ -11,6 +11,7 @@ import {
   type Transport,
 } from '@modelcontextprotocol/server';
 import { AuthorError } from '../../../errors.js';
+import type { Operation } from '../../../telemetry/operation.js';
 import { handled } from '../../../time/promises.js';
 import { type BoundStates, STALE_STATE, STALE_STATE_TEXT } from '../../request/bound-state.js';
 import { errorResult } from '../../tools/tool-result.js';
@@ -29,6 +30,8 @@ export interface ServerGuardOptions {
   readonly begin: BeginCall;
   readonly signOutSignal: SignOutSignal;
   readonly authorStates: BoundStates;
+  /** What measures the current request. Default: nothing does. */
+  readonly operation?: () => Operation | undefined;
 }
 
 /**
@@ -62,25 +65,41 @@ export function guardServer(mcp: McpServer, options: ServerGuardOptions): void {
 function guardHandlers(
   mcp: McpServer,
   report: (error: unknown) => void,
-  { begin, onError, signOutSignal, authorStates }: Omit<ServerGuardOptions, 'onProtocolError'>,
+  {
+    begin,
+    onError,
+    signOutSignal,
+    authorStates,
+    operation: currentOperation,
+  }: Omit<ServerGuardOptions, 'onProtocolError'>,
 ): void {
   replaceMethod(mcp.server, 'setRequestHandler', (set) => (...given) => {
     // The handler is the last argument.
     const [method] = given as [string];
     const handler = given.at(-1) as Handler;
     const guarded: Handler = async (request, context) => {
+      const operation = currentOperation?.();
       const done = beginCall(begin, request, context.mcpReq.signal);
+      operation?.handlerBegan();
       // The tool guard follows the sign-out of a tool call, and binds its state: its session may be another one after a
       // login.
       const signOut = method === 'tools/call' ? undefined : signOutSignal();
       const call = guardCall(context, signOut, report);
       try {
-        if (context.mcpReq.requestState() === STALE_STATE) return staleAnswer(method);
+        if (context.mcpReq.requestState() === STALE_STATE) {
+          const answer = staleAnswer(method);
+          operation?.handlerReturned(answer);
+          return answer;
+        }
         const returned = await currentServer.run(mcp, () => handler(request, call.context));
         const result = method === 'tools/call' ? returned : authorStates.bind(returned);
-        return sendableResult(method, request, { result, onError });
+        const answer = sendableResult(method, request, { result, onError });
+        operation?.handlerReturned(answer);
+        return answer;
       } catch (error) {
-        throw sendableError(error, onError);
+        const sent = sendableError(error, onError);
+        operation?.handlerFailed(propertyOf(sent, 'code'));
+        throw sent;
       } finally {
         call.end();
         done();
