@@ -1,9 +1,11 @@
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
+import { MAX_CONTENT_BYTES } from '../../packages/sessions/src/session/messages.js';
 import { accountIndex } from '../../packages/sessions/src/session/session-index.js';
 import { blankRecord, type SessionRecord } from '../../packages/sessions/src/session/session-record.js';
 import { Engine } from '../../packages/sessions/src/store/redis/engine.js';
+import { RedisMessages } from '../../packages/sessions/src/store/redis/redis-messages.js';
 import { RedisSessionStore } from '../../packages/sessions/src/store/redis/redis-session-store.js';
 import { SealedValues } from '../../packages/sessions/src/store/redis/sealed-values.js';
 import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
@@ -11,6 +13,7 @@ import { KeyHierarchy } from '../../packages/sessions/src/vault/key-hierarchy.js
 import { KeyRing } from '../../packages/sessions/src/vault/key-ring.js';
 import { systemRandom } from '../../packages/sessions/src/vault/random.js';
 import { isInstalled } from '../support/installed-program.js';
+import { Journal } from '../support/journal.js';
 import { REDIS, type RedisServer, startRedis } from '../support/redis-server.js';
 import { RedisTime } from '../support/redis-time.js';
 
@@ -62,7 +65,7 @@ describe.skipIf(!isInstalled(REDIS))('an engine', () => {
     const values = new SealedValues(ring, new KeyHierarchy(systemRandom(32)));
     const node = (isPresent: (ref: SessionRef) => boolean) =>
       new RedisSessionStore({ engine, values, isPresent });
-    return { clock, prefix, node, store: node(() => false) };
+    return { clock, prefix, node, values, store: node(() => false) };
   }
 
   it('keeps sessions', async () => {
@@ -126,6 +129,44 @@ describe.skipIf(!isInstalled(REDIS))('an engine', () => {
     const canaries = dump.join('\n').match(/\w+ canary|c2FsdCBjYW5hcnk|dG9rZW4gY2FuYXJ5/g);
     expect(canaries).toEqual(['control canary']);
     expect(dump.length).toBeGreaterThan(3);
+  });
+
+  it('passes on what servers tell each other, sealed, and nothing that they have not sent [security 50]', async () => {
+    const { prefix, values } = setUp();
+    const subscribers = [0, 1, 2].map(() => new Redis(server.url));
+    onTestFinished(() => {
+      for (const each of subscribers) each.disconnect();
+    });
+    const [sender, receiver, watching] = subscribers as [Redis, Redis, Redis];
+    const messagesAt = (subscriber: Redis) =>
+      new RedisMessages({ commands: redis, subscriber, values, prefix, random: systemRandom });
+    const [here, there] = [messagesAt(sender), messagesAt(receiver)];
+    await Promise.all([here.connected, there.connected]);
+    const seen = new Journal<string>();
+    watching.on('message', (_channel: string, message: string) => seen.add(message));
+    const channel = `${prefix}:messages:1`;
+    await watching.subscribe(channel);
+    const received = new Journal<unknown>();
+    there.receive('topic canary', (content) => received.add(content));
+
+    here.send('topic canary', { uri: 'first canary' });
+    const sealed = await seen.first('the message', () => true);
+    const [node, mark, bytes = ''] = sealed.split(' ');
+    expect(Buffer.from(bytes, 'base64').toString('latin1') + sealed).not.toContain('canary');
+    const changed = `${bytes.slice(0, -8)}${bytes.slice(-8).toLowerCase()}AAAA`;
+    for (const forged of [
+      `other ${mark} ${bytes}`,
+      `${node} ${mark} ${changed}`,
+      `${node} ${mark}`,
+      '',
+      ' = ',
+    ])
+      await redis.publish(channel, forged);
+    here.send('topic canary', { uri: 'x'.repeat(MAX_CONTENT_BYTES) });
+    here.send('another topic', { uri: 'third canary' });
+    here.send('topic canary', { uri: 'last canary' });
+    await received.first('the last one', (content) => JSON.stringify(content).includes('last'));
+    expect(received.entries).toEqual([{ uri: 'first canary' }, { uri: 'last canary' }]);
   });
 
   it('has no record that opens in the place of another one [security 29]', async () => {
