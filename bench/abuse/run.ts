@@ -1,6 +1,6 @@
 /**
  * Measures the latency of an honest client with and without attackers: `npm run bench:abuse`, or only the attacks whose
- * names contain a text: `npm run bench:abuse -- subscriptions`.
+ * names contain a text: `npm run bench:abuse -- subscriptions`. With `--floor`, a bare `node:http` server is attacked.
  *
  * Server, attackers and the honest client have a process each. The server runs on one processor, the others on another,
  * where the attackers run only while the honest client does not: it waits for the server only. It calls a tool over
@@ -38,7 +38,9 @@ interface Measurement {
   readonly rssBytes: number;
 }
 
-const [, , wanted = ''] = process.argv;
+const given = process.argv.slice(2);
+const wanted = given.find((text) => !text.startsWith('--')) ?? '';
+const child = given.includes('--floor') ? './floor-child.js' : './server-child.js';
 const measurements: Measurement[] = [];
 pin(process.pid, 1);
 prioritize(process.pid, -10);
@@ -83,7 +85,7 @@ console.log(holds ? 'bench:abuse: all held' : 'bench:abuse failed');
 if (!holds) process.exitCode = 1;
 
 async function measure(attack: string): Promise<Measurement> {
-  const server = new WorkerProcess(new URL('./server-child.js', import.meta.url));
+  const server = new WorkerProcess(new URL(child, import.meta.url));
   const attackers = new WorkerProcess(new URL('./attacker-child.js', import.meta.url));
   pin(server.pid, 0);
   prioritize(server.pid, -10);
