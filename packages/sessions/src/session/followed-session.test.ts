@@ -173,6 +173,15 @@ describe('what another part of this process keeps of a session', () => {
     expect([bench.local.size, bench.channel.size]).toEqual([0, 0]);
   });
 
+  it('is not read again when its process has stopped', async () => {
+    const bench = new Bench();
+    bench.local.hold(ref);
+    await bench.clock.advance(0);
+    bench.local.stop();
+    await bench.change({ ...SIGNED_IN, isExpiryAnnounced: true });
+    expect(bench.changes).toEqual([]);
+  });
+
   it('is not followed in a process that shares no sessions', () => {
     const local = new LocalSessions({
       store: { get: () => SIGNED_IN },
