@@ -12,6 +12,8 @@ export const REDIS: Program = { path: '/usr/bin/redis-server', debianPackage: 'r
 export interface RedisServer {
   readonly port: number;
   readonly url: string;
+  /** Its working directory, where it would write a dump. */
+  readonly folder: string;
   /** Stops or continues its process, or ends it. */
   readonly kill: (signal: NodeJS.Signals) => void;
   readonly stop: () => Promise<void>;
@@ -56,6 +58,7 @@ export async function startRedis(options: readonly string[] = [], port?: number)
   return {
     port: chosen,
     url: `redis://127.0.0.1:${chosen}`,
+    folder,
     kill: (signal) => void child.kill(signal),
     async stop() {
       await end(child, 'SIGKILL');
