@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 /** The path of each program in the Debian package of the same name. */
 const PATHS = {
   chromium: '/usr/bin/chromium',
+  haproxy: '/usr/sbin/haproxy',
   nginx: '/usr/sbin/nginx',
   'redis-server': '/usr/bin/redis-server',
 };
