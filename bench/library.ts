@@ -3,6 +3,7 @@ import type { composeServer } from '../packages/sessions/src/server/create-sessi
 import type { ANONYMOUS_OWNER } from '../packages/sessions/src/session/ids.js';
 import type { snapshotOf } from '../packages/sessions/src/session/session-record.js';
 import type { createMapPorts } from '../packages/sessions/src/store/ports.js';
+import type { redisClusterWith } from '../packages/sessions/src/store/redis/redis-cluster.js';
 import type { systemClock } from '../packages/sessions/src/time/clock.js';
 import type { systemRandom } from '../packages/sessions/src/vault/random.js';
 import type { Secret } from '../packages/sessions/src/vault/secret.js';
@@ -14,6 +15,7 @@ interface Modules {
   readonly 'session/ids': { readonly ANONYMOUS_OWNER: typeof ANONYMOUS_OWNER };
   readonly 'session/session-record': { readonly snapshotOf: typeof snapshotOf };
   readonly 'store/ports': { readonly createMapPorts: typeof createMapPorts };
+  readonly 'store/redis/redis-cluster': { readonly redisClusterWith: typeof redisClusterWith };
   readonly 'time/clock': { readonly systemClock: typeof systemClock };
   readonly 'vault/random': { readonly systemRandom: typeof systemRandom };
   readonly 'vault/secret': { readonly Secret: typeof Secret };
@@ -29,6 +31,7 @@ export const INTERNAL_MODULES: readonly (keyof Modules)[] = [
   'session/ids',
   'session/session-record',
   'store/ports',
+  'store/redis/redis-cluster',
   'time/clock',
   'vault/random',
   'vault/secret',

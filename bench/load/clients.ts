@@ -10,6 +10,11 @@ export interface Target {
   readonly tool: string;
 }
 
+/** Several servers with the same sessions. */
+export interface SharedTarget extends Omit<Target, 'url'> {
+  readonly urls: readonly string[];
+}
+
 export interface Load {
   readonly seconds: number;
   readonly connections: number;
@@ -39,6 +44,14 @@ export class Clients {
     const figures = await this.#process.ask('call', { ...target, ...load }, callFiguresSchema);
     if (figures.firstFailure !== undefined)
       throw new Error(`${target.tool} at ${target.url}: ${figures.firstFailure}`);
+    return figures;
+  }
+
+  /** Calls several servers with the same sessions at the same time, each through its part of the connections. */
+  async callAll({ urls, ...target }: SharedTarget, load: Load): Promise<CallFigures> {
+    const figures = await this.#process.ask('callAll', { ...target, urls, ...load }, callFiguresSchema);
+    if (figures.firstFailure !== undefined)
+      throw new Error(`${target.tool} at ${urls.join(', ')}: ${figures.firstFailure}`);
     return figures;
   }
 

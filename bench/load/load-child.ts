@@ -9,6 +9,7 @@ import type { CallFigures, CreateFigures } from './figures.js';
 
 const targetSchema = z.object({ url: z.string(), era: z.enum(['2025', '2026']), tool: z.string() });
 const callSchema = targetSchema.extend({ seconds: z.number(), connections: z.number() });
+const callAllSchema = callSchema.omit({ url: true }).extend({ urls: z.array(z.string()).nonempty() });
 const createSchema = z.object({ url: z.string(), seconds: z.number(), connections: z.number() });
 const openSchema = z.object({ url: z.string(), count: z.number() });
 const knowSchema = z.object({ url: z.string(), ids: z.array(z.string()) });
@@ -45,45 +46,30 @@ answerParent({
   },
   /** Calls a tool in all sessions in turn, over and over. */
   async call(argument): Promise<CallFigures> {
-    const { url, era, tool, seconds, connections } = callSchema.parse(argument);
-    const ids = idsOf(url);
-    let next = 0;
-    let firstFailure: string | undefined;
-    const check = (text: string) => (status: number, body: string) => {
-      if (!isEchoed(status, body, text)) firstFailure ??= `${status} ${body.slice(0, 500)}`;
-    };
     const started = process.cpuUsage();
-    const result = await autocannon({
-      url,
-      connections,
-      duration: seconds,
-      setupClient(client) {
-        const turns = Math.min(Math.max(Math.ceil(ids.length / connections), 1), MAX_TURNS);
-        client.setRequests(
-          Array.from({ length: turns }, () => {
-            const number = next++ % Math.max(ids.length, 1);
-            const { headers, body, text } = echoRequest(era, tool, ids[number], number);
-            return {
-              method: 'POST' as const,
-              headers: { ...JSON_HEADERS, ...headers },
-              body,
-              onResponse: check(text),
-            };
-          }),
-        );
-      },
-    });
-    const { user, system } = process.cpuUsage(started);
-    // The next round begins with other sessions.
-    ids.push(...ids.splice(0, next));
-    if (result.errors > 0) firstFailure ??= `${result.errors} connections failed`;
+    const { latency, ...figures } = await callOne(callSchema.parse(argument));
+    return { ...figures, p50Ms: latency.p50, p99Ms: latency.p99, clientMicros: microsSince(started) };
+  },
+  /** The same at several servers at the same time, each through its part of the connections. */
+  async callAll(argument): Promise<CallFigures> {
+    const { urls, ...call } = callAllSchema.parse(argument);
+    const connections = Math.ceil(call.connections / urls.length);
+    const answersMs: number[] = [];
+    const started = process.cpuUsage();
+    const results = await Promise.all(
+      urls.map((url) => callOne({ ...call, url, connections }, (ms) => answersMs.push(ms))),
+    );
+    const clientMicros = microsSince(started);
+    answersMs.sort((a, b) => a - b);
+    const percentile = (part: number) => answersMs[Math.floor(answersMs.length * part)] ?? 0;
+    const failed = results.find(({ firstFailure }) => firstFailure !== undefined);
     return {
-      requests: result.requests.total,
-      seconds: result.duration,
-      p50Ms: result.latency.p50,
-      p99Ms: result.latency.p99,
-      clientMicros: user + system,
-      ...(firstFailure !== undefined && { firstFailure }),
+      requests: results.reduce((sum, { requests }) => sum + requests, 0),
+      seconds: Math.max(...results.map(({ seconds }) => seconds)),
+      p50Ms: percentile(0.5),
+      p99Ms: percentile(0.99),
+      clientMicros,
+      ...(failed && { firstFailure: failed.firstFailure }),
     };
   },
   /** Opens sessions, and calls once in each. */
@@ -134,6 +120,57 @@ function idsOf(url: string): string[] {
   const ids = sessions.get(url) ?? [];
   sessions.set(url, ids);
   return ids;
+}
+
+function microsSince(started: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(started);
+  return user + system;
+}
+
+/** Calls a tool of one server in all its sessions in turn. @param onAnswer called with the time that each answer took */
+async function callOne(
+  { url, era, tool, seconds, connections }: z.infer<typeof callSchema>,
+  onAnswer?: (ms: number) => void,
+) {
+  const ids = idsOf(url);
+  let next = 0;
+  let firstFailure: string | undefined;
+  const check = (text: string) => (status: number, body: string) => {
+    if (!isEchoed(status, body, text)) firstFailure ??= `${status} ${body.slice(0, 500)}`;
+  };
+  const options: autocannon.Options = {
+    url,
+    connections,
+    duration: seconds,
+    setupClient(client) {
+      const turns = Math.min(Math.max(Math.ceil(ids.length / connections), 1), MAX_TURNS);
+      client.setRequests(
+        Array.from({ length: turns }, () => {
+          const number = next++ % Math.max(ids.length, 1);
+          const { headers, body, text } = echoRequest(era, tool, ids[number], number);
+          return {
+            method: 'POST' as const,
+            headers: { ...JSON_HEADERS, ...headers },
+            body,
+            onResponse: check(text),
+          };
+        }),
+      );
+    },
+  };
+  const result = await new Promise<autocannon.Result>((resolve, reject) => {
+    const calls = autocannon(options, (error, done) => (error ? reject(error) : resolve(done)));
+    if (onAnswer) calls.on('response', (_client, _status, _bytes, ms) => onAnswer(ms));
+  });
+  // The next round begins with other sessions.
+  ids.push(...ids.splice(0, next));
+  if (result.errors > 0) firstFailure ??= `${result.errors} connections failed`;
+  return {
+    requests: result.requests.total,
+    seconds: result.duration,
+    latency: result.latency,
+    ...(firstFailure !== undefined && { firstFailure }),
+  };
 }
 
 async function connect(client: HttpClient): Promise<Record<string, string>> {

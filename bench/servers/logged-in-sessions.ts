@@ -23,7 +23,8 @@ export async function logIn({ accounts }: Parts, record: Record): Promise<void> 
   const random = () => Secret.fromString(randomBytes((TOKEN_CHARACTERS * 3) / 4).toString('base64url'));
   const generation = await accounts.commitLogin(snapshotOf(record), PROVIDER, {
     tokens: { accessToken: random(), refreshToken: random() },
-    requestedAtMs: performance.now(),
+    // In the time of the clock that the server has.
+    requestedAtMs: record.createdAtMs,
     expiresInSeconds: LIFETIME_SECONDS,
     scopes: ['profile'],
     identity: { subject, name: subject },

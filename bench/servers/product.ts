@@ -13,6 +13,8 @@ const startSchema = z.object({
   /** An identity provider, for real logins and revocations. */
   issuer: z.string().default('http://127.0.0.1:9'),
   dispatch: z.enum(['direct', 'sdk']).default('direct'),
+  /** The engine that this server shares with others, and its master key. */
+  cluster: z.object({ url: z.string(), key: z.string() }).optional(),
   /** What the handlers ask for. */
   tools: z.array(z.enum(['echo', 'echo_logged_in', 'echo_with_token'])).default(['echo']),
 });
@@ -34,13 +36,14 @@ let parts: Parts | undefined;
 
 serve(
   async (argument) => {
-    const { sessions, issuer, dispatch, tools } = startSchema.parse(argument);
+    const { sessions, issuer, dispatch, tools, cluster } = startSchema.parse(argument);
     const maxSessions = Math.min(sessions + SPARE_SESSIONS, MAX_SESSIONS);
     const composed = composeServer(createMapPorts, {
       server: SERVER_INFO,
       providers: { name: PROVIDER, issuer, clientId: 'bench', scopes: ['profile'] },
       lifetimes: { idleMs: DAY_MS, absoluteMs: DAY_MS, connectionTtlMs: DAY_MS, disconnectGraceMs: DAY_MS },
       dispatch,
+      cluster: cluster && (await clusterOf(cluster)),
       limits: { maxSessions, anonymousSessions: maxSessions },
       tools: (server, context) => {
         const config = { description: ECHO_DESCRIPTION, inputSchema };
@@ -106,6 +109,13 @@ serve(
     },
   },
 );
+
+/** Loaded for the servers that have an engine only. */
+async function clusterOf({ url, key }: { url: string; key: string }) {
+  const { redisClusterWith } = await builtModule('store/redis/redis-cluster');
+  // On a busy machine, a pause ends no benchmark.
+  return redisClusterWith({ deadlineMs: 30_000 }, { url, keys: [key] });
+}
 
 async function* refsOf(registry: Parts['registry']): AsyncGenerator<SessionRef, void, undefined> {
   for await (const refs of registry.refs()) yield* refs;

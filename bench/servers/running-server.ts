@@ -23,6 +23,8 @@ export interface StartOptions {
   readonly issuer?: string;
   /** What dispatches the calls of the library's server. Default: `direct` */
   readonly dispatch?: 'direct' | 'sdk';
+  /** The engine that the library's server shares with others, and its master key. */
+  readonly cluster?: { readonly url: string; readonly key: string };
   /** Additional flags for Node. */
   readonly flags?: readonly string[];
 }

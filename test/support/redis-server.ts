@@ -10,6 +10,7 @@ export const REDIS: Program = { path: '/usr/bin/redis-server', debianPackage: 'r
 
 /** A redis-server that keeps nothing on disk. */
 export interface RedisServer {
+  readonly pid: number;
   readonly port: number;
   readonly url: string;
   /** Its working directory, where it would write a dump. */
@@ -56,6 +57,8 @@ export async function startRedis(options: readonly string[] = [], port?: number)
     throw new Error(`redis-server did not start:\n${output}`);
   child.stdout.resume();
   return {
+    // It has started.
+    pid: child.pid as number,
     port: chosen,
     url: `redis://127.0.0.1:${chosen}`,
     folder,
