@@ -171,7 +171,7 @@ describe('the client information of `initialize`', () => {
     ),
   });
 
-  it('is refused with more elements than a request may have, so that it needs less than 64 KiB in memory [security 40]', async () => {
+  it('is refused with more elements than a request may have, so that it needs less than 96 KiB in memory [security 40]', async () => {
     expect((await initialize(1, many(400))).status).toBe(400);
     expect((await initialize(1, many(380))).status).toBe(200);
   });
@@ -186,5 +186,14 @@ describe('the client information of `initialize`', () => {
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '60']);
     expect((await initialize(1, many(10))).status).toBe(200);
     expect((await initialize(2, large)).status).toBe(200);
+  });
+
+  it('counts with the text that a hibernating connection keeps, also where that is longer than the values [security 40]', async () => {
+    // Each character has six in JSON.
+    const escaped = { experimental: { text: { text: '\u0001'.repeat(2_000) } } };
+    let connections = 0;
+    for (let status = 200; status === 200; connections++) ({ status } = await initialize(1, escaped));
+    const textBytes = 2 * JSON.stringify(escaped).length;
+    expect(connections).toBeLessThan(QUARTER / (textBytes - 2 * 1024));
   });
 });

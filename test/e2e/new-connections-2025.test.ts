@@ -1,4 +1,4 @@
-import type { McpServer } from '@modelcontextprotocol/server';
+import { type McpServer, ProtocolError } from '@modelcontextprotocol/server';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   createSessions,
@@ -12,6 +12,7 @@ import { openWire } from './wire-stream.js';
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(() => Promise.all(closing.splice(0).map((close) => close())));
 
+const ignore = () => undefined;
 const register: RegisterTools = (server) => {
   let calls = 0;
   server.registerTool('count', {}, () => ({ content: [{ type: 'text', text: `call ${++calls}` }] }));
@@ -49,7 +50,7 @@ async function start({ tools = register, ...options }: Partial<SessionsOptions> 
   };
   const count = async (headers: Record<string, string>) =>
     messageOf(await post(call2025('count'), headers)).result?.content[0]?.text;
-  return { mcp, made, post, initialize, connect, count };
+  return { sessions, mcp, made, post, initialize, connect, count };
 }
 
 /** An answer without what differs between connections. */
@@ -155,6 +156,55 @@ describe('a new 2025 connection', () => {
   });
 });
 
+describe('an `initialize` that fails', () => {
+  const refusal = () => new ProtocolError(-32_602, 'Not this client.');
+  const ways: Readonly<Record<string, RegisterTools>> = {
+    'with an error': ({ server }) => {
+      server.setRequestHandler('initialize', () => {
+        throw refusal();
+      });
+    },
+    'with an error on a stream': ({ server }) => {
+      server.registerCapabilities({ logging: {} });
+      server.setRequestHandler('initialize', async (_request, { mcpReq }) => {
+        await mcpReq.notify({ method: 'notifications/message', params: { level: 'error', data: 'No.' } });
+        throw refusal();
+      });
+    },
+    'with a result that JSON cannot represent': ({ server }) => {
+      server.setRequestHandler('initialize', () => ({
+        protocolVersion: '2025-11-25',
+        capabilities: { experimental: { number: { value: 10n } } } as object,
+        serverInfo: { name: 'new', version: '1.0.0' },
+      }));
+    },
+  };
+
+  it.each(Object.keys(ways))('leaves no connection: %s', async (how) => {
+    let isOpen = true;
+    const { sessions, initialize, post } = await start({
+      tools: (server, context) => {
+        register(server, context);
+        if (!isOpen) ways[how]?.(server, context);
+      },
+    });
+    isOpen = false;
+    for (let times = 1; times <= 3; times++) {
+      const answer = await initialize();
+      expect(messageOf(answer)).toMatchObject({ id: 1, error: { code: expect.any(Number) } });
+      const { 'mcp-session-id': id } = answer.headers;
+      // The headers of a stream precede the answer.
+      expect(typeof id).toBe(how.includes('stream') ? 'string' : 'undefined');
+      if (typeof id === 'string')
+        expect((await post(call2025('count'), { 'mcp-session-id': id })).status).toBe(404);
+    }
+    expect(await sessions.list()).toEqual([]);
+    isOpen = true;
+    await initialize();
+    expect(await sessions.list()).toHaveLength(1);
+  });
+});
+
 describe('`tools` that follow each client', () => {
   it.each<[what: string, follow: (server: McpServer, add: () => void) => void]>([
     [
@@ -178,9 +228,12 @@ describe('`tools` that follow each client', () => {
     }
   });
 
-  it('answer each of them, once two server objects have differed', async () => {
+  it('answer each of them, once two server objects have differed, and the log says it once', async () => {
     let name = 'a';
+    const logged: string[] = [];
+    const info = (_entry: object, message: string) => void logged.push(message);
     const { connect, initialize, count } = await start({
+      logger: { debug: ignore, info, warn: ignore, error: ignore },
       tools: (server, context) => {
         register(server, context);
         if (name === 'b') server.registerPrompt(name, {}, () => ({ messages: [] }));
@@ -191,7 +244,10 @@ describe('`tools` that follow each client', () => {
     name = 'b';
     await count(await connect());
     expect(await hasPrompts()).toBe(true);
+    const message = expect.stringContaining('answer `initialize` differently');
+    expect(logged.filter((each) => each.startsWith('`tools`'))).toEqual([message]);
     name = 'c';
     expect(await hasPrompts()).toBe(false);
+    expect(logged.filter((each) => each.startsWith('`tools`'))).toHaveLength(1);
   });
 });

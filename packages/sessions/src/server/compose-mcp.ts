@@ -139,6 +139,7 @@ export function composeMcp(
     resumableMs: lifetimes.disconnectGraceMs,
     onError,
     onProtocolError,
+    onDifferentServers: () => logger.info({}, DIFFERENT_SERVERS),
     onOpenElsewhere: outlivesProcess ? warnOnce(logger, OPEN_ELSEWHERE) : undefined,
   });
   return { contexts, subscriptions, servers, endpoint };
@@ -147,6 +148,8 @@ export function composeMcp(
 const UPDATES_DROPPED =
   'Tools have announced more changes of resources than this server tells the others. Their clients were not notified of the rest.';
 
+const DIFFERENT_SERVERS =
+  '`tools` has made two server objects that answer `initialize` differently, so from now on each new 2025 connection gets its server object at once, which costs memory and time. To avoid that, declare the same capabilities and register the same kinds of tools, prompts and resources for each connection (docs/tools.md).';
 const OPEN_ELSEWHERE =
   'A 2025 client has sent a request to this server with the id of a connection that another server has, or had before it was restarted. If no server was restarted, configure the load balancer to send all requests with the same `Mcp-Session-Id` to the same server (docs/cluster.md).';
 

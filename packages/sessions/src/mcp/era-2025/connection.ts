@@ -35,7 +35,10 @@ export interface ConnectionOptions extends EventBufferOptions {
    * @param result `undefined` if another server object would have to answer for itself
    */
   readonly onInitialize?: ((params: unknown, result: string | undefined) => void) | undefined;
-  /** Called if the first server object of a connection that is open already cannot be made. */
+  /**
+   * Called if the connection cannot begin: its server object has refused `initialize`, or cannot be made after the answer
+   * to it.
+   */
   readonly onFailedStart?: (() => void) | undefined;
   /** Whether the server object is kept as long as the connection. */
   readonly isEternal: boolean;
@@ -214,7 +217,8 @@ export class Connection implements Restable<Connection> {
   }
 
   async #makeAwake(): Promise<Awake> {
-    const { makeServer, id, currentPost, slowCalls, direct, clock, deadlines, onInitialize } = this.#options;
+    const { makeServer, id, currentPost, slowCalls, direct, clock, deadlines } = this.#options;
+    const { onInitialize, onFailedStart } = this.#options;
     const { server, tools, isReplaceable } = makeServer();
     const transport = new ConnectionTransport({
       id,
@@ -225,6 +229,7 @@ export class Connection implements Restable<Connection> {
       slowCalls,
       nextQuestionId: () => this.#asked++,
       onInitialize: (params, result) => onInitialize?.(params, isReplaceable() ? result : undefined),
+      onRefused: () => onFailedStart?.(),
       standalone: {
         send: (message) => this.#send(awake, message),
         end: () => this.#awake === awake && this.#standalone?.end(),

@@ -1,5 +1,5 @@
 import { isInitializeRequest, isJSONRPCNotification } from '@modelcontextprotocol/server';
-import { bytesOfJson, MemoryQuota, type QuotaShare } from '../../limits/memory-quota.js';
+import { bytesOfJson, bytesOfText, MemoryQuota, type QuotaShare } from '../../limits/memory-quota.js';
 import type { ChangeElsewhere } from '../../session/followed-session.js';
 import type { SessionId, SessionRef } from '../../session/ids.js';
 import { NOTHING_HELD } from '../../session/local-sessions.js';
@@ -58,6 +58,8 @@ export interface ConnectionsOptions {
   readonly onError: (error: unknown) => void;
   /** Called with what the SDK reports, mostly mistakes of clients. The SDK answers each of them. */
   readonly onProtocolError: (error: unknown) => void;
+  /** Called when a server object answers `initialize` differently than another one. Default: ignored. */
+  readonly onDifferentServers?: (() => void) | undefined;
   /** Called when a request names a connection of another process. Absent if no other process shares sessions. */
   readonly onOpenElsewhere?: (() => void) | undefined;
 }
@@ -78,7 +80,7 @@ export class Connections {
   /** What ends the holds of a connection and its session, if other nodes may change them. */
   readonly #drops = new Map<SessionRef, () => void>();
   readonly #hibernated = new HibernatedStates();
-  readonly #answers = new InitializeAnswers();
+  readonly #answers: InitializeAnswers;
   readonly #hibernation: Hibernation<Connection>;
   /** The client information of 2025 connections, where it is longer than each may have. */
   readonly #clientInfo = new Map<SessionRef, QuotaShare>();
@@ -88,6 +90,7 @@ export class Connections {
   constructor(options: ConnectionsOptions) {
     this.#options = options;
     this.#hibernation = new Hibernation(options);
+    this.#answers = new InitializeAnswers(options.onDifferentServers);
   }
 
   /** Follows an event, or a change by another node. Call it for each one. */
@@ -154,9 +157,10 @@ export class Connections {
       );
     }
     const params = propertyOf(incoming.body, 'params');
-    const bytes = bytesOfJson(params);
-    const isTooLong = JSON.stringify(incoming.body).length > MAX_INITIALIZE_CHARACTERS;
-    if (isTooLong || bytes > CLIENT_INFO_LIMITS.maxBytes) {
+    const { length } = JSON.stringify(incoming.body);
+    // A server object keeps the values, and the connection keeps the text.
+    const bytes = bytesOfJson(params) + bytesOfText(JSON.stringify(params));
+    if (length > MAX_INITIALIZE_CHARACTERS || bytes > CLIENT_INFO_LIMITS.maxBytes) {
       return errorResponse(
         413,
         ErrorCode.invalidRequest,
@@ -269,7 +273,7 @@ export class Connections {
     return new Connection(options, state);
   }
 
-  /** Ends a connection as if its `initialize` had failed. */
+  /** Ends a connection whose `initialize` has failed, or whose server object cannot be made after it. */
   #failedToStart(ref: SessionRef): void {
     this.#answers.forget();
     this.#discard(ref).catch(this.#options.onError);

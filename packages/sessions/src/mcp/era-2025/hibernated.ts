@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** What the client of a connection has said that its server object has to know. */
 export interface ClientState {
   /** The parameters of `initialize`, as JSON. */
@@ -28,6 +30,7 @@ interface Kept extends Hibernated {
  * all of its users.
  */
 export class HibernatedStates {
+  /** By digests: the text of `initialize` is kept once, as it counts for its client. */
   readonly #kept = new Map<string, Kept>();
 
   /** The number of different states. */
@@ -52,5 +55,6 @@ export class HibernatedStates {
 }
 
 function keyOf({ initialize, logLevel, numbered, asked, isNew }: Hibernated): string {
-  return `${numbered} ${asked} ${isNew ? 'new ' : ''}${JSON.stringify(logLevel ?? null)} ${initialize}`;
+  const text = `${numbered} ${asked} ${isNew ? 'new ' : ''}${JSON.stringify(logLevel ?? null)} ${initialize}`;
+  return createHash('sha256').update(text).digest('base64');
 }

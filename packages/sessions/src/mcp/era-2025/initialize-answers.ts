@@ -11,7 +11,13 @@ const REVISIONS: ReadonlySet<unknown> = new Set(SUPPORTED_PROTOCOL_VERSIONS);
 export class InitializeAnswers {
   /** The results, as JSON. */
   readonly #results = new Map<unknown, string>();
+  readonly #onDifferent: () => void;
   #isSame = true;
+
+  /** @param onDifferent called once, when two answers differ. Default: ignored */
+  constructor(onDifferent: () => void = () => undefined) {
+    this.#onDifferent = onDifferent;
+  }
 
   /** Whether all answers have been the same. */
   get isSame(): boolean {
@@ -35,6 +41,7 @@ export class InitializeAnswers {
     if (result === undefined) this.#isSame = false;
     else if (REVISIONS.has(revision)) {
       const known = this.#results.get(revision) ?? result;
+      if (this.#isSame && known !== result) this.#onDifferent();
       this.#isSame &&= known === result;
       this.#results.set(revision, known);
     }

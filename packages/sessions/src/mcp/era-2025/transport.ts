@@ -36,12 +36,24 @@ const ENDED = {
   message:
     'The connection ended while this call was in flight, so its result is lost. Changes that the call has made remain. Reconnect this server before you call again.',
 };
+/** RFC 5424, section 6.2.1, as MCP names them ("Logging"). */
+const LOG_LEVELS: ReadonlySet<unknown> = new Set([
+  'debug',
+  'info',
+  'notice',
+  'warning',
+  'error',
+  'critical',
+  'alert',
+  'emergency',
+]);
 /** Completes a cancelled request in the SDK. The client does not receive it. */
 const CANCELLED = { code: -32_800, message: 'The request was cancelled.' };
 
 type Streams = WebStandardStreamableHTTPServerTransport;
 type Resolver = Parameters<Streams['setScopeChallengeResolver']>[0];
 type Deliver = NonNullable<Transport['onmessage']>;
+type Answer = Exclude<JSONRPCMessage, { method: string }>;
 
 /** A POST. */
 export interface Post {
@@ -97,8 +109,10 @@ export interface ConnectionTransportOptions {
   readonly standalone: StandaloneChannel;
   /** Returns an id that the connection has not used for a request to its client. */
   readonly nextQuestionId: () => number;
-  /** Called with the answer of the server object to `initialize`, as JSON. */
+  /** Called with the result of the server object for `initialize`, as JSON. */
   readonly onInitialize?: ((params: unknown, result: string) => void) | undefined;
+  /** Called when the client has got an error in answer to its `initialize`. */
+  readonly onRefused?: (() => void) | undefined;
 }
 
 /** The standalone stream of the client, as the server object uses it. */
@@ -135,6 +149,8 @@ export class ConnectionTransport implements Transport {
   /** The `initialize` without an answer. */
   #initialize: JSONRPCRequest | undefined;
   #isInitialized = false;
+  /** Whether the server object has answered the `initialize` of the client with an error. */
+  #isRefused = false;
   #isClosed = false;
 
   constructor(options: ConnectionTransportOptions) {
@@ -260,10 +276,17 @@ export class ConnectionTransport implements Transport {
   async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
     const relatedRequestId = options?.relatedRequestId;
     if (!isAnswer(message)) return this.#sendOn(message, relatedRequestId);
-    const { early, logLevel, onReplayed } = this.#inFlight.get(message.id) ?? {};
+    const { logLevel, onReplayed } = this.#inFlight.get(message.id) ?? {};
     if (logLevel !== undefined && 'result' in message) this.#logLevel = logLevel;
-    if (message.id === this.#initialize?.id) this.#noteInitialized(message);
-    // It throws if the answer cannot be sent, and the error that replaces it is the answer.
+    const isOfInitialize = message.id === this.#initialize?.id;
+    // They throw if the answer cannot be sent, and the error that replaces it is the answer.
+    if (isOfInitialize) this.#noteInitialized(message);
+    await this.#answer(message);
+    if (isOfInitialize && this.#isRefused && !onReplayed) this.#options.onRefused?.();
+  }
+
+  async #answer(message: Answer): Promise<void> {
+    const { early, onReplayed } = this.#inFlight.get(message.id) ?? {};
     if (early?.answer(JSON.stringify(message)) || onReplayed) {
       this.release(message.id);
       onReplayed?.(message);
@@ -356,16 +379,19 @@ export class ConnectionTransport implements Transport {
     else this.onerror?.(new Error('The client has answered a request that is not open.'));
   };
 
-  #noteInitialized(answer: JSONRPCMessage): void {
+  #noteInitialized(answer: Answer): void {
     const { params } = this.#initialize ?? {};
-    this.#initialize = undefined;
     if ('result' in answer) this.#options.onInitialize?.(params, JSON.stringify(answer.result));
+    else this.#isRefused = true;
+    this.#initialize = undefined;
   }
 
   #noteLogLevel(message: unknown): void {
     if (methodOf(message) !== 'logging/setLevel') return;
     const request = this.#inFlight.get(propertyOf(message, 'id'));
-    if (request) request.logLevel = propertyOf(propertyOf(message, 'params'), 'level');
+    const level = propertyOf(propertyOf(message, 'params'), 'level');
+    // A handler of the author may accept others, of any size.
+    if (request && LOG_LEVELS.has(level)) request.logLevel = level;
   }
 
   async #respond(posted: Posted): Promise<Response | PlainAnswer> {
@@ -383,7 +409,8 @@ export class ConnectionTransport implements Transport {
     handedOver?.onDelivered();
     if (!early) return open();
     const json = await early.first;
-    if (json !== undefined) return isFirst ? { json, sessionId: this.sessionId } : { json };
+    if (json !== undefined)
+      return isFirst && !this.#isRefused ? { json, sessionId: this.sessionId } : { json };
     try {
       return await open();
     } finally {
@@ -495,7 +522,7 @@ function headersOf({ headers, request }: Post): NonNullable<Post['headers']> {
 }
 
 /** Whether a message that the SDK has checked is an answer. */
-function isAnswer(message: JSONRPCMessage): message is Exclude<JSONRPCMessage, { method: string }> {
+function isAnswer(message: JSONRPCMessage): message is Answer {
   return !('method' in message);
 }
 

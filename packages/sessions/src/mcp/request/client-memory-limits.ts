@@ -4,10 +4,13 @@ import type { RequestContext } from './context.js';
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** The client information of a 2025 connection (the parameters of `initialize`), kept as long as the connection. */
+/**
+ * The client information of a 2025 connection (the parameters of `initialize`), kept as long as the connection: as text,
+ * and by its server object as values.
+ */
 export const CLIENT_INFO_LIMITS: MemoryQuotaLimits = {
   guaranteedBytes: 2 * KIB,
-  maxBytes: 64 * KIB,
+  maxBytes: 96 * KIB,
   sharedBytes: 8 * MIB,
 };
 /** The URIs that one connection, or one `subscriptions/listen`, has subscribed to. */
