@@ -15,7 +15,7 @@ import { createSessions, type RegisterTools, type Sessions } from '../../package
 import { FaultingProvider, logIn, VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import { Journal } from '../support/journal.js';
 import { connect2025, JSON_HEADERS, send, startLogin } from '../support/raw-mcp.js';
-import { eventContaining, Wire2025 } from './wire-stream.js';
+import { eventContaining, Wire2025, type WireStream } from './wire-stream.js';
 
 /** More than the time after which a connection hibernates. */
 const LONG_MS = 31_000;
@@ -35,7 +35,8 @@ const tools: RegisterTools = (server, context) => {
   server.registerTool('count', {}, () => ({ content: [{ type: 'text', text: `call ${++calls}` }] }));
   server.registerTool('ask', {}, async ({ mcpReq }) => {
     const requestedSchema = { type: 'object' as const, properties: {} };
-    const { action } = await mcpReq.elicitInput({ message: 'Well?', requestedSchema });
+    const { signal } = mcpReq;
+    const { action } = await mcpReq.elicitInput({ message: 'Well?', requestedSchema }, { signal });
     return { content: [{ type: 'text', text: action }] };
   });
   server.registerTool('steps', {}, async ({ mcpReq }) => {
@@ -117,6 +118,25 @@ const textOf = (result: unknown) =>
     .content.map(({ text }) => text)
     .join();
 
+/** The methods that the clients of both SDKs have in common. */
+interface SdkClient {
+  listTools(): Promise<{ readonly tools: readonly { readonly name: string }[] }>;
+  readResource(resource: { readonly uri: string }): Promise<{ readonly contents: unknown }>;
+  subscribeResource(resource: { readonly uri: string }): Promise<unknown>;
+  setLoggingLevel(level: 'error' | 'debug'): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+function sameOf(client: SdkClient): Omit<Client, 'notified' | 'call' | 'terminate'> {
+  return {
+    list: async () => (await client.listTools()).tools.map(({ name }) => name),
+    read: async (uri) => JSON.stringify((await client.readResource({ uri })).contents),
+    subscribe: async (uri) => void (await client.subscribeResource({ uri })),
+    setLevel: async (level) => void (await client.setLoggingLevel(level)),
+    close: () => client.close(),
+  };
+}
+
 async function connectSdk1(): Promise<Client> {
   const client = new Sdk1Client(INFO, CAPABILITIES);
   const notified = new Journal<string>();
@@ -132,12 +152,8 @@ async function connectSdk1(): Promise<Client> {
   return {
     notified,
     call: async (name, more = {}) => textOf(await client.callTool({ name, arguments: {} }, undefined, more)),
-    list: async () => (await client.listTools()).tools.map(({ name }) => name),
-    read: async (uri) => JSON.stringify((await client.readResource({ uri })).contents),
-    subscribe: async (uri) => void (await client.subscribeResource({ uri })),
-    setLevel: async (level) => void (await client.setLoggingLevel(level)),
+    ...sameOf(client),
     terminate: () => transport.terminateSession(),
-    close: () => client.close(),
   };
 }
 
@@ -153,12 +169,8 @@ async function connectSdk2(): Promise<Client> {
   return {
     notified,
     call: async (name, more = {}) => textOf(await client.callTool({ name, arguments: {} }, more)),
-    list: async () => (await client.listTools()).tools.map(({ name }) => name),
-    read: async (uri) => JSON.stringify((await client.readResource({ uri })).contents),
-    subscribe: async (uri) => void (await client.subscribeResource({ uri })),
-    setLevel: async (level) => void (await client.setLoggingLevel(level)),
+    ...sameOf(client),
     terminate: () => transport.terminateSession(),
-    close: () => client.close(),
   };
 }
 
@@ -393,6 +405,33 @@ describe('a connection without a stream', () => {
     },
   );
 
+  it('keeps no log level that MCP does not have [security 40]', async () => {
+    const levels: unknown[] = [];
+    await start({
+      tools: (server) => {
+        made.push(server);
+        server.registerTool('count', {}, () => ({ content: [] }));
+        server.server.fallbackRequestHandler = ({ params }) => {
+          levels.push(params?.level);
+          return Promise.resolve({});
+        };
+      },
+    });
+    const client = await connect2025(mcp);
+    await client.call('count');
+    for (const [level, times] of [
+      ['x'.repeat(60_000), 1],
+      ['error', 2],
+    ] as const) {
+      levels.length = 0;
+      await post(client, { id: 1, method: 'logging/setLevel', params: { level } });
+      await hibernate();
+      await client.call('count');
+      expect(levels).toEqual(Array.from({ length: times }, () => level));
+    }
+    expect(made).toHaveLength(3);
+  });
+
   it('is refused as another one is, although it hibernates', async () => {
     await start();
     const client = await connect2025(mcp);
@@ -410,6 +449,71 @@ describe('a connection without a stream', () => {
     };
     const refused = await post(client, { id: 1, method: 'initialize', params: again });
     expect([refused.status, refused.text]).toEqual([400, expect.stringContaining('already initialized')]);
+  });
+});
+
+describe('the questions to a client', () => {
+  /** A connection whose client can be asked. */
+  async function connect(): Promise<{ readonly secret: string; readonly wire: Wire2025 }> {
+    const params = { protocolVersion: '2025-11-25', clientInfo: INFO, ...CAPABILITIES };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params });
+    const { headers } = await send(mcp, { method: 'POST', headers: JSON_HEADERS, body });
+    const secret = String(headers['mcp-session-id']);
+    return { secret, wire: new Wire2025(secret) };
+  }
+
+  const ask = (wire: Wire2025, id: number) =>
+    wire.post(mcp, { id, method: 'tools/call', params: { name: 'ask', arguments: {} } });
+
+  /** The ids of the questions on a stream, when there are as many. The pings of the library have ids of their own. */
+  const questionsIn = (stream: WireStream, count: number): Promise<number[]> =>
+    stream.events.until(`question ${count}`, (events) => {
+      const messages = events.map(({ data }) => JSON.parse(data || '{}'));
+      const ids = messages.filter(({ id, method }) => typeof id === 'number' && method).map(({ id }) => id);
+      return ids.length >= count ? ids : undefined;
+    });
+
+  it('have an id of their own after each wake, and an answer to an earlier one is dropped', async () => {
+    await start();
+    const client = await connect();
+    const { wire } = client;
+    const standalone = await wire.listen(mcp);
+    const first = ask(wire, 1);
+    const [early] = await questionsIn(standalone, 1);
+    await hibernate();
+    expect(made).toHaveLength(1);
+    const { over } = await first;
+    await post(client, { method: 'notifications/cancelled', params: { requestId: 1 } });
+    await over;
+    await hibernate();
+    const second = ask(wire, 2);
+    const [, another] = await questionsIn(standalone, 2);
+    expect(made).toHaveLength(2);
+    const late = () => post(client, { id: early, result: { action: 'accept', content: {} } });
+    expect((await late()).status).toBe(202);
+    await post(client, { id: another, result: { action: 'decline' } });
+    expect(await (await second).text).toContain('"decline"');
+
+    // The server object that was dropped asks, too.
+    await hibernate();
+    const asked = made[1]?.server.ping();
+    const ids = await questionsIn(standalone, 3);
+    await post(client, { id: ids[2], result: {} });
+    await asked;
+
+    // Only the state is left.
+    standalone.drop();
+    await standalone.over;
+    await clock.advance(10 * LONG_MS);
+    const next = await wire.listen(mcp);
+    const last = ask(wire, 3);
+    const [latest] = await questionsIn(next, 1);
+    expect(made).toHaveLength(3);
+    await late();
+    await post(client, { id: latest, result: { action: 'cancel' } });
+    expect(await (await last).text).toContain('"cancel"');
+    expect(new Set([...ids, latest]).size).toBe(4);
+    next.drop();
   });
 });
 
