@@ -14,6 +14,7 @@ import { Telemetry } from '../telemetry/telemetry.js';
 import { systemClock } from '../time/clock.js';
 import { systemRandom } from '../vault/random.js';
 import { assertNotDebugged } from './assert-not-debugged.js';
+import { BackgroundLoads } from './background-loads.js';
 import { composeHttp } from './compose-http.js';
 import { composeLogins, type LoginParts } from './compose-logins.js';
 import { composeMcp, type McpParts } from './compose-mcp.js';
@@ -98,6 +99,7 @@ export function composeServer(createPorts: CreatePorts, options: SessionsOptions
     isReady: () => node?.isReady ?? true,
   });
   const lifecycle = new Lifecycle();
+  const loads = new BackgroundLoads(http.calls);
   const shutdown = new Shutdown({ ...environment, ...parts, ...mcp, ...http, lifecycle, node });
   const { events } = parts;
   if (environment.telemetry) composeTelemetry(environment.telemetry, { ...parts, ...http, node });
@@ -148,6 +150,7 @@ export function composeServer(createPorts: CreatePorts, options: SessionsOptions
       const listening = await listen(middleware, { port, host, keepAliveMs, limits: connections });
       await lifecycle.through(listening);
       publicUrl.learn(new URL(`http://${host.includes(':') ? `[${host}]` : host}:${listening.port}`));
+      void loads.run();
       return { url: new URL(`.${MCP_PATH}`, publicUrl.get()).href };
     },
 
@@ -189,6 +192,7 @@ export function composeServer(createPorts: CreatePorts, options: SessionsOptions
     async close(options) {
       const { drainMs = lifetimes.shutdownDrainMs } = closeOptions(options);
       await shutdown.run(drainMs);
+      await loads.stop();
     },
   };
   return { sessions, parts, endpoint: mcp.endpoint };
