@@ -41,7 +41,13 @@ function rewriteLink(source, text, target) {
 }
 
 /** Pages with tables that need the width of the outline. */
-const WIDE = ['docs/limits.md', 'docs/performance.md', 'docs/clients.md', 'docs/protocol.md'];
+const WIDE = [
+  'docs/limits.md',
+  'docs/operations.md',
+  'docs/performance.md',
+  'docs/clients.md',
+  'docs/protocol.md',
+];
 
 /** A picture follows the reader's choice of light or dark on the website, not that of the system. */
 // biome-ignore lint/complexity/useMaxParams: `String.replace` passes one argument for each group.

@@ -27,6 +27,7 @@ const addressesSchema = z.object({
   mcp: z.string(),
   identityProvider: z.string(),
   api: z.string().nullable(),
+  metrics: z.string().optional(),
 });
 /** What the server prints on stdout with `--json`. */
 type Addresses = z.infer<typeof addressesSchema>;

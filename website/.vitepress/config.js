@@ -32,6 +32,7 @@ const guides = [
       { text: 'Providers', link: '/providers' },
       { text: 'Testing with providers', link: '/testing' },
       { text: 'Deployment', link: '/deployment' },
+      { text: 'Operations', link: '/operations' },
       { text: 'Several servers', link: '/cluster' },
       { text: 'Migrating', link: '/migrating' },
     ],

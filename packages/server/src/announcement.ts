@@ -7,7 +7,7 @@ export function announcement(
   { name, addresses, issuers }: RunningServer,
   upstream: Configuration['upstream'],
 ): string {
-  const { mcp, api } = addresses;
+  const { mcp, api, metrics } = addresses;
   const vsCode = JSON.stringify({ name, type: 'http', url: mcp });
   const isSample = upstream.kind === 'sample';
   return [
@@ -18,6 +18,7 @@ export function announcement(
       ['MCP server', mcp],
       ...issuers.map((issuer) => ['Identity provider', issuer] as const),
       ...(api === null ? [] : [['Notes API', api] as const]),
+      ...(metrics === undefined ? [] : [['Metrics', metrics] as const]),
       ...(isSample ? [['Users', 'alice, bob, carol or any other name, with any password'] as const] : []),
     ]),
     '',

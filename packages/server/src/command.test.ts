@@ -49,6 +49,17 @@ describe('the configuration', () => {
     });
   });
 
+  it('serves metrics only if they have a port, on loopback unless another address is set', () => {
+    expect(configurationOf([]).transport).toMatchObject({ metrics: undefined });
+    expect(configurationOf(['--metrics-port', '9464']).transport).toMatchObject({
+      metrics: { host: '127.0.0.1', port: 9464 },
+    });
+    const environment = { MCP_SESSIONS_METRICS_PORT: '9464', MCP_SESSIONS_METRICS_HOST: '10.0.0.7' };
+    expect(configurationOf([], environment).transport).toMatchObject({
+      metrics: { host: '10.0.0.7', port: 9464 },
+    });
+  });
+
   it('reads the display name of the provider from the environment', () => {
     const environment = { ...provider, MCP_SESSIONS_PROVIDER_DISPLAY_NAME: 'Acme Staff' };
     expect(configurationOf(tools, environment).upstream).toMatchObject({
@@ -311,6 +322,7 @@ describe('an invalid configuration is refused in one line that says what to do',
       {},
       /^With --stdio, .* --host or --stdio[.]$/,
     ],
+    ['metrics over stdio', ['--stdio', '--metrics-port', '9464'], {}, /Remove --metrics-port or --stdio[.]$/],
     [
       'an idle timeout of connections over stdio',
       ['--stdio', '--keep-alive-seconds', '90'],

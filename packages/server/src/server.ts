@@ -13,6 +13,7 @@ import { whatToDoAbout } from './check.js';
 import type { Configuration } from './configuration.js';
 import { logUncaughtErrors } from './log-uncaught-errors.js';
 import { logWithNames } from './log-with-names.js';
+import type { MetricsServer } from './metrics/metrics-server.js';
 import type { SettingNames } from './setting-names.js';
 import type { HttpTransport, StdioTransport } from './transport.js';
 
@@ -24,6 +25,8 @@ export interface Addresses {
   readonly identityProvider: string;
   /** The embedded notes API; `null` with the operator's provider. */
   readonly api: string | null;
+  /** Of the metrics for Prometheus. Absent without them. */
+  readonly metrics?: string;
 }
 
 export interface RunningServer {
@@ -47,10 +50,15 @@ const STDIO_DRAIN_MS = 1000;
  */
 export async function startServer(
   configuration: Configuration,
-  { host, port, keepAliveMs }: HttpTransport,
+  { host, port, keepAliveMs, metrics: metricsAddress }: HttpTransport,
 ): Promise<RunningServer> {
   const branding = await loadBranding(configuration.branding, configuration.nameOf);
-  const backend = await startBackend(configuration);
+  // Before the sessions are created, which measure if a provider of meters is registered then.
+  const metrics = await loadMetrics(metricsAddress);
+  const backend = await startBackend(configuration).catch(async (error: unknown) => {
+    await metrics?.close();
+    throw error;
+  });
   try {
     const cluster = await loadCluster(configuration);
     const { sessions, warnAboutProviders } = createServer(configuration, branding, backend, cluster);
@@ -59,16 +67,23 @@ export async function startServer(
     warnAboutProviders();
     return {
       name: backend.server.name,
-      addresses: { mcp: url, identityProvider: backend.providers[0].issuer, api: backend.api },
+      addresses: {
+        mcp: url,
+        identityProvider: backend.providers[0].issuer,
+        api: backend.api,
+        ...(metrics && { metrics: metrics.url }),
+      },
       issuers: backend.providers.map(({ issuer }) => issuer),
       close: async (options) => {
         // The embedded provider closes last, because its tokens are revoked there.
         await sessions.close(options);
         await backend.close();
+        await metrics?.close();
       },
     };
   } catch (error) {
     await backend.close();
+    await metrics?.close();
     throw error;
   }
 }
@@ -146,6 +161,13 @@ async function warnAboutProviders(sessions: Sessions, logger: Logger, names: Set
       logger.warn(entry, `The check of the provider failed: ${found}. ${whatToDo}`.trimEnd());
     }
   }
+}
+
+async function loadMetrics(address: HttpTransport['metrics']): Promise<MetricsServer | undefined> {
+  if (!address) return undefined;
+  // Imported here, so that a server without metrics loads nothing of them.
+  const { serveMetrics } = await import('./metrics/metrics-server.js');
+  return serveMetrics(address);
 }
 
 async function loadCluster({ cluster }: Configuration): Promise<SessionsOptions['cluster']> {

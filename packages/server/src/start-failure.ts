@@ -5,7 +5,8 @@ import { ConfigurationError } from './configuration-error.js';
 import { settingAt } from './settings/effective-settings.js';
 
 /** What the messages about a failed start need. */
-type Failed = Pick<Configuration, 'names' | 'nameOf'> & Partial<Pick<Configuration, 'upstream'>>;
+type Failed = Pick<Configuration, 'names' | 'nameOf'> &
+  Partial<Pick<Configuration, 'upstream' | 'transport'>>;
 
 /** The error of a failed start, as one line that says what to do. Unexpected errors are returned unchanged. */
 export function startFailure(cause: unknown, configuration: Failed): unknown {
@@ -72,7 +73,9 @@ function settingOf(message: string, path: readonly string[], { nameOf }: Failed)
 }
 
 /** The flag that names a port. All ports differ. */
-function flagOf(port: number | undefined, { upstream }: Failed): string {
+function flagOf(port: number | undefined, { upstream, transport }: Failed): string {
+  if (transport?.kind === 'http' && port !== undefined && port === transport.metrics?.port)
+    return '--metrics-port';
   if (upstream?.kind !== 'sample') return '--port';
   if (port === upstream.identityProviderPort) return '--idp-port';
   return port === upstream.apiPort ? '--api-port' : '--port';

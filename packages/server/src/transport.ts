@@ -16,6 +16,8 @@ export interface HttpTransport {
   readonly keepAliveMs: number | undefined;
   /** Whether to print the addresses as one line of JSON on stdout. */
   readonly isJson: boolean;
+  /** Where `/metrics` is served. Absent: nowhere. */
+  readonly metrics: { readonly host: string; readonly port: number } | undefined;
 }
 
 /** The client that started this process, over stdin and stdout. */
@@ -31,6 +33,15 @@ export interface StdioTransport {
 
 export const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 3000;
+const HTTP_FLAGS = [
+  '--port',
+  '--host',
+  '--access',
+  '--max-sessions',
+  '--keep-alive-seconds',
+  '--metrics-port',
+  '--metrics-host',
+];
 
 /** Flags of the other transport are refused. Its part of the file and its variables are not used. */
 export function transportOf(effective: EffectiveSettings): HttpTransport | StdioTransport {
@@ -43,7 +54,9 @@ export function transportOf(effective: EffectiveSettings): HttpTransport | Stdio
   assertOverHttp(effective);
   const { host = DEFAULT_HOST, port = DEFAULT_PORT, keepAliveSeconds } = settings.listen ?? {};
   const keepAliveMs = keepAliveSeconds === undefined ? undefined : keepAliveSeconds * 1000;
-  return { kind: 'http', host, port, keepAliveMs, isJson: command.json };
+  const { host: metricsHost = DEFAULT_HOST, port: metricsPort } = settings.metrics ?? {};
+  const metrics = metricsPort === undefined ? undefined : { host: metricsHost, port: metricsPort };
+  return { kind: 'http', host, port, keepAliveMs, isJson: command.json, metrics };
 }
 
 function assertOverHttp(effective: EffectiveSettings): void {
@@ -63,9 +76,7 @@ function assertOverStdio(effective: EffectiveSettings): void {
     throw new ConfigurationError('With --stdio, stdout carries the protocol. Remove --json or --stdio.');
   }
   const flags = flagsIn(effective);
-  const conflict = ['--port', '--host', '--access', '--max-sessions', '--keep-alive-seconds'].find((flag) =>
-    flags.has(flag),
-  );
+  const conflict = HTTP_FLAGS.find((flag) => flags.has(flag));
   if (conflict === undefined) return;
   throw new ConfigurationError(
     `With --stdio, there is one client and no port. Remove ${conflict} or --stdio.`,

@@ -62,6 +62,7 @@ export interface Settings {
   };
   readonly limits?: Partial<Limits>;
   readonly listen?: { readonly host?: string; readonly port?: number; readonly keepAliveSeconds?: number };
+  readonly metrics?: { readonly host?: string; readonly port?: number };
   readonly stdio?: {
     readonly openBrowser?: boolean;
     readonly callbackPort?: number;
@@ -143,6 +144,29 @@ const listen = section(
     }),
   } satisfies Record<keyof NonNullable<Settings['listen']>, z.ZodType>,
   { description: 'The address over HTTP' },
+);
+
+const metrics = section(
+  {
+    port: setting(port, {
+      description: 'serve `/metrics` for Prometheus on this port. 0: any free port',
+      defaultText: 'no metrics',
+      variable: 'METRICS_PORT',
+      flag: 'metrics-port',
+      placeholder: 'port',
+    }),
+    host: setting(
+      z.string('must be an address of this machine').min(1, 'must be an address of this machine'),
+      {
+        description: 'the address to bind. Nothing authenticates the reader of metrics',
+        default: '127.0.0.1',
+        variable: 'METRICS_HOST',
+        flag: 'metrics-host',
+        placeholder: 'address',
+      },
+    ),
+  } satisfies Record<keyof NonNullable<Settings['metrics']>, z.ZodType>,
+  { description: 'Metrics for Prometheus, on a port of their own', link: 'operations.md#metrics' },
 );
 
 const access = section(
@@ -419,6 +443,7 @@ export const settingsSchema: z.ZodObject = z.strictObject({
   }),
   lifetimes,
   limits,
+  metrics,
   stdio: section(
     {
       openBrowser: setting(truth, {
