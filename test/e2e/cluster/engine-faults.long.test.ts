@@ -221,19 +221,36 @@ describe.skipIf(!isInstalled(REDIS))('a node', () => {
     );
   });
 
-  it('serves sessions under a new master key, as nodes with the old one do not any more', async () => {
+  it('serves sessions under a new master key, and starts without the old one when it is not needed any more', async () => {
     const redis = await engine();
-    const { logInAs } = await ready(redis);
+    const { node, logInAs } = await ready(redis);
     const session = await logInAs('alice');
     const next = `b:${randomBytes(32).toString('base64')}`;
     const provider = new FaultingProvider();
-    const rotated = startNode(redis, provider, {}, { keys: [next, MASTER_KEY] });
-    onTestFinished(() => rotated.close());
+    const started = (keys: string[]) => {
+      const other = startNode(redis, provider, {}, { keys });
+      onTestFinished(() => other.close());
+      return other;
+    };
+    await expect(started([next, MASTER_KEY]).listen({ port: 0 })).rejects.toMatchObject({
+      message: expect.stringContaining('The master key `b` is the first of `keys`, and another server'),
+    });
+    const accepting = started([MASTER_KEY, next]);
+    await expect.poll(() => readyOf(accepting)).toBe(200);
+    await node.close();
+    const rotated = started([next, MASTER_KEY]);
     await expect.poll(() => readyOf(rotated)).toBe(200);
+    await expect(started([next]).listen({ port: 0 })).rejects.toMatchObject({
+      message: expect.stringContaining('The marker is sealed under the key `a`; `keys` has `b`.'),
+    });
     const status = await inMemory2026(rotated).call('session_status', session);
     expect(status.text).toContain('alice');
-    const retired = startNode(redis, provider, {}, { keys: [next] });
-    onTestFinished(() => retired.close());
+    await accepting.close();
+    const last = started([next, MASTER_KEY]);
+    await expect.poll(() => readyOf(last)).toBe(200);
+    // It is refused until the last one has moved what is left.
+    const retired = started([next]);
     await expect.poll(() => readyOf(retired)).toBe(200);
+    expect((await inMemory2026(retired).call('session_status', session)).text).toContain('alice');
   });
 });

@@ -53,7 +53,8 @@ export class Keyspace {
   readonly #commands: Readonly<Record<string, (key: string, args: readonly string[]) => ModelReply>> = {
     GET: (key) => this.#text(key),
     SET: (key, [value = '', option, ms]) => {
-      if (option !== undefined && option !== 'PX')
+      if (option === 'NX' && this.#get(key) !== undefined) return undefined;
+      if (option !== undefined && option !== 'PX' && option !== 'NX')
         throw new Error(`The modelled engine does not know ${option}.`);
       this.#set(key, value);
       if (option === 'PX') this.#expire(key, Number(ms));
@@ -68,6 +69,7 @@ export class Keyspace {
     HGET: (key, [field = '']) => this.#hash(key).get(field),
     HMGET: (key, fields) => fields.map((field) => this.#hash(key).get(field)),
     HEXISTS: (key, [field = '']) => (this.#hash(key).has(field) ? 1 : 0),
+    HGETALL: (key) => [...this.#hash(key)].flat(),
     HVALS: (key) => [...this.#hash(key).values()],
     HSET: (key, fields) =>
       this.#change(key, HashValue, (hash) => {
@@ -87,6 +89,7 @@ export class Keyspace {
       this.#change(key, SetValue, (set) => members.filter((member) => set.delete(member)).length),
     SCARD: (key) => this.#setOf(key).size,
     SMEMBERS: (key) => [...this.#setOf(key)],
+    SSCAN: (key, options) => pageOf([...this.#setOf(key)], options),
     ZADD: (key, fields) =>
       this.#change(key, SortedSet, (set) => {
         const before = set.size;
@@ -105,6 +108,11 @@ export class Keyspace {
     ZSCORE: (key, [member = '']) => {
       const score = this.#sorted(key).scoreOf(member);
       return score === undefined ? undefined : String(score);
+    },
+    ZSCAN: (key, options) => {
+      const members = this.#sorted(key).members.map(({ member }) => member);
+      const [cursor, page] = pageOf(members, options);
+      return [cursor, page.flatMap((member) => [member, String(this.#sorted(key).scoreOf(member))])];
     },
     ZRANGE: (key, [from, to, ...options]) =>
       rangeOf(this.#sorted(key).members, [Number(from), Number(to)], options),
@@ -239,6 +247,12 @@ function rangeOf(
   const range = members.slice(from, end + 1);
   if (options.length === 0) return range.map(({ member }) => member);
   return range.flatMap(({ member, score }) => [member, String(score)]);
+}
+
+/** A part of the members, after a cursor that counts those before. None may be removed meanwhile. */
+function pageOf(members: readonly string[], [cursor, , count]: readonly string[]): [string, string[]] {
+  const end = Number(cursor) + Number(count);
+  return [end < members.length ? String(end) : '0', members.slice(Number(cursor), end)];
 }
 
 function copyOf(value: Value): Value {

@@ -27,6 +27,8 @@ const MAX_VALUE_BYTES = 1024 * 1024;
  * length of the key id ‖ key id ‖ salt ‖ what `Vault` returns.
  */
 export class KeyRing {
+  /** The ids of the keys, that of the newest first. */
+  readonly ids: readonly [string, ...string[]];
   readonly #hierarchies: readonly KeyHierarchy[];
   readonly #newestId: Buffer;
   readonly #newest: Vault;
@@ -38,6 +40,7 @@ export class KeyRing {
       const hierarchy = new KeyHierarchy(bytes);
       return { id, hierarchy, vault: new Vault(hierarchy, random, 'records', MAX_VALUE_BYTES) };
     });
+    this.ids = [keys[0].id, ...keys.slice(1).map(({ id }) => id)];
     this.#hierarchies = vaults.map(({ hierarchy }) => hierarchy);
     this.#byId = new Map(vaults.map(({ id, vault }) => [id, vault]));
     this.#newestId = secretBytes(keys[0].id);
@@ -63,14 +66,24 @@ export class KeyRing {
   open(sealed: Buffer, place: SealedPlace): Buffer {
     const saltAt = 1 + (sealed[0] ?? 0);
     const bytesAt = saltAt + SALT_BYTES;
-    const vault = this.#vaultOf(sealed.toString('utf8', 1, saltAt));
+    const vault = this.#vaultOf(keyIdOf(sealed));
     const record = { salt: sealed.subarray(saltAt, bytesAt), bytes: sealed.subarray(bytesAt) };
     return vault.open(record, contextOf(place));
+  }
+
+  /** Seals a value again under the newest key. @throws as `open` */
+  reseal(sealed: Buffer, place: SealedPlace): Buffer {
+    return this.seal(this.open(sealed, place), place);
   }
 
   /** Whether the newest key has sealed a value. */
   isNewest(sealed: Buffer): boolean {
     return sealed.subarray(1, 1 + (sealed[0] ?? 0)).equals(this.#newestId);
+  }
+
+  /** What each value begins with that the newest key has sealed, and no other value. */
+  get newestHeader(): Buffer {
+    return Buffer.concat([Uint8Array.of(this.#newestId.length), this.#newestId]);
   }
 
   /** Destroys all keys. */
@@ -83,9 +96,19 @@ export class KeyRing {
     if (vault) return vault;
     throw new SessionError(
       'sealed_record_invalid',
-      'The key of a sealed value is not among the master keys. Add the key that the other nodes use.',
+      `A value is sealed under the master key \`${id}\`, which is not among the master keys (${this.ids.map((each) => `\`${each}\``).join(', ')}). Add the key that the other nodes use.`,
     );
   }
+}
+
+/** The id of the key that has sealed a value. */
+export function keyIdOf(sealed: Buffer): string {
+  return sealed.toString('utf8', 1, 1 + (sealed[0] ?? 0));
+}
+
+/** What no other value begins with: key id and salt, which is random. */
+export function headOf(sealed: Buffer): Buffer {
+  return sealed.subarray(0, 1 + (sealed[0] ?? 0) + SALT_BYTES);
 }
 
 function contextOf({ kind, name }: SealedPlace) {

@@ -26,6 +26,7 @@ function node(...[newest = key('a', 1), ...older]: ReturnType<typeof key>[]) {
   return {
     marker,
     adopt: () => marker.adopt(engine),
+    reseal: () => marker.reseal(engine),
     mac: () => keys.mac('engine-name', 'x').toString('hex'),
   };
 }
@@ -50,11 +51,21 @@ describe.skipIf(!isInstalled(REDIS))('the marker of a cluster', () => {
   it('keeps the keys under a new master key, which opens it alone from then on [security 51]', async () => {
     const first = node(key('a', 1));
     await first.adopt();
-    await node(key('b', 2), key('a', 1)).adopt();
+    const promoted = node(key('b', 2), key('a', 1));
+    expect(await promoted.adopt()).toBe('a');
+    await promoted.reseal();
+    expect(await promoted.adopt()).toBe('b');
     const last = node(key('b', 2));
     await last.adopt();
     expect(last.mac()).toBe(first.mac());
-    await expect(node(key('a', 1)).adopt()).rejects.toMatchObject({ code: 'configuration' });
+    await expect(node(key('a', 1)).adopt()).rejects.toMatchObject({
+      code: 'configuration',
+      message: expect.stringContaining('The marker is sealed under the key `b`; `keys` has `a`.'),
+    });
+    await expect(node(key('b', 3)).adopt()).rejects.toMatchObject({
+      code: 'configuration',
+      message: expect.stringContaining('the key `b`; `keys` has a different key with this id.'),
+    });
   });
 
   it('stays the same in an engine that was emptied, if a node is left that knows it', async () => {

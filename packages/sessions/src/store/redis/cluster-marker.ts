@@ -1,6 +1,6 @@
 import { SessionError } from '../../errors.js';
 import type { KeyHierarchy } from '../../vault/key-hierarchy.js';
-import type { KeyRing } from '../../vault/key-ring.js';
+import { type KeyRing, keyIdOf } from '../../vault/key-ring.js';
 import { secretCopy, wipe } from '../../vault/memory.js';
 import type { RandomSource } from '../../vault/random.js';
 import type { Engine } from './engine.js';
@@ -48,9 +48,10 @@ export class ClusterMarker {
 
   /**
    * Reads the secret, or makes it. If it is another one than before, the engine was emptied meanwhile.
+   * @returns the id of the master key that has sealed it
    * @throws SessionError `configuration` if no master key opens it, `store_unavailable`
    */
-  async adopt(engine: Engine): Promise<void> {
+  async adopt(engine: Engine): Promise<string> {
     const { ring, keys, random } = this.#options;
     const own = this.#known ? secretCopy(this.#known) : random(32);
     const kept = bytesIn(await engine.run(keepMarker, [ring.seal(own, PLACE)]));
@@ -61,9 +62,15 @@ export class ClusterMarker {
       this.#known = secretCopy(root);
       keys.adopt(root);
     }
-    if (ring.isNewest(kept)) return;
-    const sealed = ring.seal(secretCopy(this.#known), PLACE);
-    await engine.run(replaceMarker, [kept, sealed]);
+    return keyIdOf(kept);
+  }
+
+  /** Seals the secret under the newest master key. @throws SessionError `store_unavailable` */
+  async reseal(engine: Engine): Promise<void> {
+    const { ring } = this.#options;
+    const kept = await engine.read('GET', 'cluster');
+    if (!Buffer.isBuffer(kept) || ring.isNewest(kept)) return;
+    await engine.run(replaceMarker, [kept, ring.reseal(kept, PLACE)]);
   }
 
   /** Overwrites the secret. */
@@ -72,14 +79,21 @@ export class ClusterMarker {
   }
 
   #open(sealed: Buffer): Buffer {
+    const { ring } = this.#options;
     try {
-      return this.#options.ring.open(sealed, PLACE);
+      return ring.open(sealed, PLACE);
     } catch (cause) {
+      const id = keyIdOf(sealed);
+      const has = ring.ids.includes(id) ? 'a different key with this id' : ring.ids.map(quoted).join(', ');
       throw new SessionError(
         'configuration',
-        'The engine belongs to other master keys: none of `keys` opens its marker. Use the keys of the other nodes, or another `namespace`.',
+        `The engine belongs to other master keys: none of \`keys\` opens its marker. Use the keys of the other nodes, or another \`namespace\`. The marker is sealed under the key \`${id}\`; \`keys\` has ${has}.`,
         { cause },
       );
     }
   }
+}
+
+function quoted(id: string): string {
+  return `\`${id}\``;
 }

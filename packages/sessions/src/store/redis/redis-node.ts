@@ -12,6 +12,7 @@ import { Engine } from './engine.js';
 import { checkPrimary, checkReplica, rightsWarnings } from './engine-checks.js';
 import { EngineClock } from './engine-clock.js';
 import { Failovers } from './failovers.js';
+import { KeyRotation } from './key-rotation.js';
 import { RecentWrites } from './recent-writes.js';
 import { RedisAttemptStore } from './redis-attempt-store.js';
 import { RedisMessages } from './redis-messages.js';
@@ -50,6 +51,7 @@ export class RedisNode implements ClusterNode {
   readonly #commands: Redis;
   readonly #subscriber: Redis;
   readonly #marker: ClusterMarker;
+  readonly #rotation: KeyRotation;
   readonly #writes: RecentWrites;
   readonly #failovers: Failovers;
   readonly #values: SealedValues;
@@ -74,6 +76,14 @@ export class RedisNode implements ClusterNode {
     this.#commands = connectionTo(address);
     this.#subscriber = connectionTo(address);
     this.#marker = new ClusterMarker({ ring, random, keys: this.keys });
+    this.#rotation = new KeyRotation({
+      ring,
+      marker: this.#marker,
+      random,
+      timers: systemClock,
+      localNow: () => this.clock.localNow(),
+      report,
+    });
     this.#values = new SealedValues(ring, this.keys);
     this.#writes = new RecentWrites(() => this.clock.localNow());
     const onFailover = (lost: number) =>
@@ -103,7 +113,7 @@ export class RedisNode implements ClusterNode {
   }
 
   get isReady(): boolean {
-    return this.#problem === undefined && !this.#isClosed;
+    return this.#problem === undefined && this.#rotation.isAnnounced && !this.#isClosed;
   }
 
   readonly createPorts: CreatePorts = ({ isPresent }) => {
@@ -135,6 +145,8 @@ export class RedisNode implements ClusterNode {
     this.#isClosed = true;
     this.#cancelTimer();
     await this.#checking;
+    await this.#rotation.stop();
+    await this.#rotation.leave(this.#unchecked);
     this.#commands.disconnect();
     this.#subscriber.disconnect();
     this.#marker.wipe();
@@ -180,9 +192,12 @@ export class RedisNode implements ClusterNode {
     try {
       await this.#followClock();
       const runId = await this.#checkSettings();
-      await this.#marker.adopt(this.#unchecked);
+      if (!this.isReady) await this.#rotation.stop();
+      const markerId = await this.#marker.adopt(this.#unchecked);
+      const hasOldRecords = await this.#rotation.announce(this.#unchecked, markerId);
       await this.#failovers.follow(this.#unchecked, runId, this.#lostAtMs);
       this.#usable();
+      if (hasOldRecords) this.#rotation.move(this.#engine);
       this.#after(CLOCK_MS, () => this.#look(CHECK_MS - CLOCK_MS));
     } catch (error) {
       this.#unusable(error);
@@ -193,7 +208,7 @@ export class RedisNode implements ClusterNode {
   /** Looks at the clock from time to time, until the next check. */
   #look(leftMs: number): void {
     this.#writes.prune();
-    if (leftMs <= 0) return void this.#check();
+    if (leftMs <= 0 || !this.#rotation.isAnnounced) return void this.#check();
     this.#followClock().then(
       () => this.#after(CLOCK_MS, () => this.#look(leftMs - CLOCK_MS)),
       () => this.#check(),
@@ -254,6 +269,7 @@ export class RedisNode implements ClusterNode {
     const isNews = this.#problem === undefined || (isRefusal(problem) && !isRefusal(this.#problem));
     if (this.#problem === undefined) this.#lostAtMs = this.clock.localNow();
     this.#problem = problem;
+    void this.#rotation.stop();
     if (this.#isClosed || !isNews) return;
     this.#options.report('error', `The engine is not used, and requests get 503. ${textOf(problem)}`);
   }
