@@ -1,16 +1,12 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { Agent, createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { pipeline } from 'node:stream';
-import { promisify } from 'node:util';
+import { createPrivateAuthority } from './private-authority.js';
 
 /** The host name of the proxy, which only its agent resolves (RFC 6761). */
 const HOSTNAME = 'mcp.example.test';
-const DAYS_VALID = '2';
 
 /** A reverse proxy that terminates TLS. */
 export interface TlsProxy {
@@ -74,30 +70,16 @@ export async function startTlsProxy(): Promise<TlsProxy> {
   };
 }
 
-/** A private authority, and a certificate that it has signed. */
 async function certificates(): Promise<{ key: string; certificate: string; authority: string }> {
-  const folder = await mkdtemp(join(tmpdir(), 'mcp-sessions-tls-'));
-  const [caKey, ca, leafKey, leaf] = ['ca.key', 'ca.pem', 'leaf.key', 'leaf.pem'].map((name) =>
-    join(folder, name),
-  ) as [string, string, string, string];
-  const create = (...more: readonly string[]) =>
-    promisify(execFile)('openssl', [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-      ...['-days', DAYS_VALID, ...more],
-    ]);
+  const files = await createPrivateAuthority(`DNS:${HOSTNAME}`);
+  const read = (path: string) => readFile(path, 'utf8');
   try {
-    await create('-subj', '/CN=A private authority', '-keyout', caKey, '-out', ca);
-    await create(
-      ...['-subj', `/CN=${HOSTNAME}`, '-addext', `subjectAltName=DNS:${HOSTNAME}`],
-      ...['-addext', 'basicConstraints=critical,CA:FALSE', '-CA', ca, '-CAkey', caKey],
-      ...['-keyout', leafKey, '-out', leaf],
-    );
-    const [key, certificate, authority] = await Promise.all(
-      [leafKey, leaf, ca].map((file) => readFile(file, 'utf8')),
-    );
-    if (!key || !certificate || !authority) throw new Error('openssl made no certificate.');
-    return { key, certificate, authority };
+    return {
+      key: await read(files.key),
+      certificate: await read(files.certificate),
+      authority: await read(files.authority),
+    };
   } finally {
-    await rm(folder, { recursive: true });
+    await files.remove();
   }
 }

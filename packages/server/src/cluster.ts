@@ -11,6 +11,7 @@ export interface ClusterSettings {
   readonly sentinelName?: string | undefined;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
+  readonly sentinelPassword?: string | undefined;
   readonly namespace?: string | undefined;
   readonly keys: string[];
 }
@@ -29,7 +30,8 @@ export function clusterOf(
   transport: 'http' | 'stdio',
   upstream: 'sample' | 'operator',
 ): ClusterSettings | undefined {
-  const { url, sentinels, keys, keysFile, password, passwordFile, ...rest } = settings.cluster ?? {};
+  const { url, sentinels, keys, keysFile, ...others } = settings.cluster ?? {};
+  const { password, passwordFile, sentinelPassword, sentinelPasswordFile, ...rest } = others;
   const urlName = nameOf(['cluster', 'url']);
   const sentinelsName = nameOf(['cluster', 'sentinels']);
   if (url === undefined && sentinels === undefined) {
@@ -56,11 +58,17 @@ export function clusterOf(
     );
   }
   const passwordName = () => nameOf(['cluster', 'passwordFile']);
+  const sentinelPasswordName = () => nameOf(['cluster', 'sentinelPasswordFile']);
   return {
     url,
     sentinels: sentinels?.map(sentinelOf),
     ...rest,
     password: readSecret({ value: password, file: passwordFile }, {}, passwordName),
+    sentinelPassword: readSecret(
+      { value: sentinelPassword, file: sentinelPasswordFile },
+      {},
+      sentinelPasswordName,
+    ),
     keys: masterKeys,
   };
 }

@@ -41,6 +41,8 @@ export interface Settings {
     readonly username?: string;
     readonly password?: string;
     readonly passwordFile?: string;
+    readonly sentinelPassword?: string;
+    readonly sentinelPasswordFile?: string;
     readonly namespace?: string;
     readonly keys?: string[];
     readonly keysFile?: string;
@@ -328,6 +330,18 @@ const cluster = section(
       variable: 'REDIS_PASSWORD_FILE',
       isPath: true,
       group: 'password',
+    }),
+    sentinelPassword: setting(text, {
+      description: 'the password of the sentinels themselves',
+      variable: 'REDIS_SENTINEL_PASSWORD',
+      isSecret: true,
+      group: 'sentinelPassword',
+    }),
+    sentinelPasswordFile: setting(text, {
+      description: 'a file that contains the password of the sentinels',
+      variable: 'REDIS_SENTINEL_PASSWORD_FILE',
+      isPath: true,
+      group: 'sentinelPassword',
     }),
     namespace: setting(text, {
       description: 'tells several clusters in one engine apart',

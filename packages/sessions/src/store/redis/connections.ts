@@ -11,6 +11,7 @@ export type EngineAddress =
       readonly name: string;
       readonly username?: string | undefined;
       readonly password?: string | undefined;
+      readonly sentinelPassword?: string | undefined;
       readonly tls?: RedisOptions['tls'];
     };
 
@@ -33,17 +34,25 @@ const SETTINGS = {
 /** Makes a connection that is not open yet. It connects again by itself. */
 export function connectionTo(address: EngineAddress): Redis {
   if ('url' in address) return new Redis(address.url, SETTINGS);
-  const { sentinels, name, username, password, tls } = address;
+  const { sentinels, name, username, password, sentinelPassword, tls } = address;
   return new Redis({
     ...SETTINGS,
     sentinels: [...sentinels],
     name,
-    // The old primary accepts writes for some seconds after a failover, and all of them are lost.
-    failoverDetector: true,
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
+    ...(sentinelPassword !== undefined && { sentinelPassword }),
     ...(tls && { tls }),
   });
+}
+
+/** Makes connections to the sentinels of an engine, for messages. They connect again by themselves. */
+export function connectionsToSentinels(address: EngineAddress): Redis[] {
+  if ('url' in address) return [];
+  const { sentinels, sentinelPassword: password } = address;
+  return sentinels.map(
+    (sentinel) => new Redis({ ...SETTINGS, ...sentinel, ...(password !== undefined && { password }) }),
+  );
 }
 
 /** Makes a connection to a replica, with the credentials of its primary. */

@@ -3,7 +3,7 @@ import type { Engine } from './engine.js';
 import { rewriteSession } from './scripts/rewrite-session.js';
 
 /** The time before the loss of an engine in which a write may have been lost with it. */
-const WINDOW_MS = 10_000;
+const WINDOW_MS = 20_000;
 /** The maximum size of all writes that are kept, in bytes. The oldest are dropped first. */
 const MAX_BYTES = 16 * 1024 * 1024;
 /** What the entry of a write takes besides its record, in bytes. */

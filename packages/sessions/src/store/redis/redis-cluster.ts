@@ -18,6 +18,8 @@ export interface RedisClusterOptions {
   /** The user and the password of the engine behind sentinels. Default: none. */
   readonly username?: string | undefined;
   readonly password?: string | undefined;
+  /** The password of the sentinels themselves. Default: none. */
+  readonly sentinelPassword?: string | undefined;
   /**
    * The master keys, the newest first: `id:base64` with 32 random bytes each. Records are sealed with the first and open
    * with any of them. All nodes have the same.
@@ -44,6 +46,7 @@ const schema = z.strictObject({
   sentinelName: z.string().min(1).optional(),
   username: z.string().optional(),
   password: z.string().optional(),
+  sentinelPassword: z.string().optional(),
   keys: z.array(z.string()),
   namespace: z
     .string()
@@ -87,6 +90,8 @@ export function redisClusterWith(
   return cluster;
 }
 
-function addressOf({ url, sentinels = [], sentinelName = '', username, password }: Parsed): EngineAddress {
-  return url === undefined ? { sentinels, name: sentinelName, username, password } : { url };
+function addressOf({ url, sentinels = [], sentinelName = '', ...credentials }: Parsed): EngineAddress {
+  if (url !== undefined) return { url };
+  const { username, password, sentinelPassword } = credentials;
+  return { sentinels, name: sentinelName, username, password, sentinelPassword };
 }

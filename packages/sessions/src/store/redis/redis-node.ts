@@ -20,6 +20,7 @@ import { RedisOneTimeStore } from './redis-one-time-store.js';
 import { RedisRates } from './redis-rates.js';
 import { RedisSessionStore } from './redis-session-store.js';
 import { SealedValues } from './sealed-values.js';
+import { watchSentinels } from './sentinel-watch.js';
 
 export interface RedisNodeOptions extends JoinOptions {
   readonly address: EngineAddress;
@@ -50,6 +51,7 @@ export class RedisNode implements ClusterNode {
   readonly #options: RedisNodeOptions;
   readonly #commands: Redis;
   readonly #subscriber: Redis;
+  readonly #unwatch: () => void;
   readonly #marker: ClusterMarker;
   readonly #rotation: KeyRotation;
   readonly #writes: RecentWrites;
@@ -75,6 +77,13 @@ export class RedisNode implements ClusterNode {
     const { address, ring, random, prefix, deadlineMs, report } = options;
     this.#commands = connectionTo(address);
     this.#subscriber = connectionTo(address);
+    this.#unwatch = watchSentinels(address, ({ host, port }) => {
+      for (const connection of [this.#commands, this.#subscriber]) {
+        // Another sentinel may have named it before.
+        const { remoteAddress, remotePort } = connection.stream ?? {};
+        if (remoteAddress !== host || remotePort !== port) connection.disconnect(true);
+      }
+    });
     this.#marker = new ClusterMarker({ ring, random, keys: this.keys });
     this.#rotation = new KeyRotation({
       ring,
@@ -145,6 +154,7 @@ export class RedisNode implements ClusterNode {
     this.#isClosed = true;
     this.#cancelTimer();
     await this.#checking;
+    this.#unwatch();
     await this.#rotation.stop();
     await this.#rotation.leave(this.#unchecked);
     this.#commands.disconnect();
@@ -237,8 +247,11 @@ export class RedisNode implements ClusterNode {
   /** @returns the run id of the primary */
   async #checkSettings(): Promise<string> {
     const { allowPersistence, report } = this.#options;
-    const { host = 'localhost', port, username } = this.#commands.options;
-    const primary = { name: `${host}:${port}`, commands: this.#commands };
+    const { host = 'localhost', port, username, sentinels } = this.#commands.options;
+    // Behind sentinels, the options have no address.
+    const { remoteAddress, remotePort } = this.#commands.stream;
+    const name = sentinels ? `${remoteAddress}:${remotePort}` : `${host}:${port}`;
+    const primary = { name, commands: this.#commands };
     const { runId, replicas, warnings } = await checkPrimary(primary, allowPersistence);
     if (!this.isReady) {
       const ofRights = allowPersistence ? [] : await rightsWarnings(primary, username || 'default');
