@@ -159,6 +159,38 @@ describe.skipIf(!isInstalled(REDIS))('a replica that takes over without the late
     },
   );
 
+  it('ends a session that was ended before, although another node has written it since then', async () => {
+    const { nodes, copy } = await setUp();
+    const [one, other] = nodes;
+    await one.store.insert(FIRST, LIMITS);
+    const takeOver = await copy();
+    await one.store.take(REF, 'logout');
+    await takeOver();
+    await other.follow('replica');
+    await other.store.replace(LOGGED_IN, FIRST.version);
+    await one.follow('replica');
+    expect(one.lost).toEqual([1]);
+    expect(await one.store.get(REF)).toBeUndefined();
+    expect(await one.store.endReasonOf(REF)).toBe('logout');
+    await other.follow('another');
+    expect(other.lost).toEqual([0, 0]);
+    expect(await one.store.get(REF)).toBeUndefined();
+  });
+
+  it('keeps a session that has begun after the failover, although an earlier one was ended before', async () => {
+    const { nodes, copy } = await setUp();
+    const [one, other] = nodes;
+    const takeOver = await copy();
+    await one.store.insert(FIRST, LIMITS);
+    await one.store.take(REF, 'logout');
+    await takeOver();
+    await other.follow('replica');
+    await other.store.insert({ ...FIRST, version: 7 }, LIMITS);
+    await one.follow('replica');
+    expect(one.lost).toEqual([0]);
+    expect(await one.store.get(REF)).toMatchObject({ version: 7 });
+  });
+
   it('has the session that an owner has begun after an end', async () => {
     const { nodes, copy } = await setUp();
     const [one, other] = nodes;

@@ -3,9 +3,7 @@ import type { Engine } from './engine.js';
 import type { RecentWrites } from './recent-writes.js';
 import { isAbsent, listOf, numberIn, textIn } from './replies.js';
 import type { Script } from './script.js';
-
-/** More than the number of writes between two failovers. Numbers of writes stay exact for 2 million failovers. */
-const NUMBERS_OF_A_RUN = 2 ** 32;
+import { NUMBERS_OF_A_RUN } from './scripts/session-keys.js';
 
 /**
  * Notes which engine has the data. `engine` is a hash of the `run_id` of the engine, an id of its data, and the time of
