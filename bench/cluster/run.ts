@@ -27,7 +27,7 @@ const CASES = 8;
 const options = parseOptions(process.argv.slice(2), {
   rounds: countOption.default(5).describe('how often each case is measured. Default: 5'),
   seconds: countOption.default(2).describe('the length of each measurement. Default: 2'),
-  sessions: countOption.default(5000).describe('the logged-in sessions. Default: 5000'),
+  sessions: countOption.default(2000).describe('the logged-in sessions. Default: 2000'),
   write: z
     .enum(['yes', 'no'])
     .default('yes')
