@@ -137,6 +137,19 @@ describe('with an SDK of OpenTelemetry', () => {
     expect(sdk.spans().some(named('mcp_sessions.revocation'))).toBe(true);
   });
 
+  it('an origin that an API redirects to does not get the trace', async () => {
+    const other = await startRecordingApi();
+    const client = await logIn(client2026(notes.mcp), new Browser(), 'alice');
+    const before = api.requests.length;
+    api.answer = () => ({ status: 302, headers: { location: `${other.origin}/elsewhere` } });
+    expect(await client.call('fetch_it')).toMatchObject({ isError: false });
+    expect(api.requests[before]?.headers.traceparent).toBeDefined();
+    expect(other.requests.map(({ headers }) => headers.traceparent)).toEqual([undefined]);
+    api.answer = () => ({ status: 200 });
+    await client.call('logout');
+    await other.close();
+  });
+
   it('without trace context in the message, the context of the HTTP request is the parent', async () => {
     const request = request2026('tools/list', {});
     await send(notes.mcp, {

@@ -14,10 +14,9 @@ export interface FollowedResponse {
 
 /**
  * Sends a request with the given `Authorization` and the `traceparent` of the active span, and follows up to five
- * redirects. A redirect to another origin
- * (another scheme, host or port) becomes a GET without the token, the body and the headers of the request, also if a
- * later redirect leads back. After the fifth redirect, or if the body can be read only once, the redirect itself is the
- * response.
+ * redirects. A redirect to another origin (another scheme, host or port) becomes a GET without the token, the trace, the
+ * body and the headers of the request, also if a later redirect leads back. After the fifth redirect, or if the body can
+ * be read only once, the redirect itself is the response.
  * @throws TypeError as `fetch` does; its messages contain no header and no URL
  */
 export async function followRedirects(

@@ -78,5 +78,7 @@ export class SessionMetrics {
 }
 
 function attributesOf(kind: SessionKind): Attributes {
-  return { [ATTRIBUTE.era]: ERAS[kind], [ATTRIBUTE.kind]: kind };
+  // A handle becomes a pending one when another user logs in with it: its end would count for another kind.
+  const counted = kind === 'pending-handle' ? 'handle' : kind;
+  return { [ATTRIBUTE.era]: ERAS[kind], [ATTRIBUTE.kind]: counted };
 }
