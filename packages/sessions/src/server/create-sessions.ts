@@ -191,8 +191,9 @@ export function composeServer(createPorts: CreatePorts, options: SessionsOptions
 
     async close(options) {
       const { drainMs = lifetimes.shutdownDrainMs } = closeOptions(options);
+      const isLoaded = loads.stop();
       await shutdown.run(drainMs);
-      await loads.stop();
+      await isLoaded;
     },
   };
   return { sessions, parts, endpoint: mcp.endpoint };
