@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { ProviderReport } from 'mcp-sessions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tablesOf as tablesWith } from './check.js';
+import { keyLinesOf, tablesOf as tablesWith } from './check.js';
 import { parseCommand } from './command.js';
 import { type IdentityProvider, startIdentityProvider } from './sample/identity-provider.js';
 import { createCredentials } from './sample/provider-clients.js';
@@ -230,5 +230,27 @@ describe('the configuration of check', () => {
     expect(parseCommand(argv, variables)).toMatchObject({
       configuration: { transport: { kind: 'stdio', callbackPort: 8123, callbackHost: 'localhost' } },
     });
+  });
+});
+
+describe('the lines of the master keys', () => {
+  it('say of each key whether there are records under it, and how many servers seal with it', () => {
+    const servers = [
+      ['b', 'a'],
+      ['b', 'a'],
+      ['a', 'b'],
+    ];
+    expect(keyLinesOf({ records: ['a', 'b'], servers }, ['b', 'a'])).toEqual([
+      '✓ b: records, first key of 2 of 3 servers',
+      '✓ a: records, first key of 1 of 3 servers',
+    ]);
+    expect(keyLinesOf({ records: ['b'], servers: [['b', 'a']] }, ['b', 'a'])).toEqual([
+      '✓ b: records, first key of 1 of 1 servers',
+      '– a: no record, first key of 0 of 1 servers',
+    ]);
+    expect(keyLinesOf({ records: ['a'], servers: [] }, ['b'])).toEqual([
+      '– b: no record, first key of 0 of 0 servers',
+      '✗ a: records, first key of 0 of 0 servers. This configuration lacks it',
+    ]);
   });
 });

@@ -1,4 +1,5 @@
 import { createSessions, type ProviderCheck, type ProviderReport } from 'mcp-sessions';
+import type { MasterKeysInUse } from 'mcp-sessions/redis';
 import { packageVersion } from './backend.js';
 import type { CheckConfiguration } from './command.js';
 import type { SettingNames } from './setting-names.js';
@@ -38,21 +39,44 @@ export async function checkProviders(
   });
   const reports = await sessions.checkProviders();
   await sessions.close({ drainMs: 0 });
+  const engine = isJson ? undefined : await engineCheckOf(cluster);
   const text = isJson
     ? JSON.stringify(reports.map((report) => withNames(report, names)))
-    : [tablesOf(reports, columns, names), ...(await rightsOf(cluster))].join('\n\n');
-  return { text: `${text}\n`, exitCode: reports.every(({ ok }) => ok) ? 0 : 1 };
+    : [tablesOf(reports, columns, names), ...(engine?.texts ?? [])].join('\n\n');
+  const isOk = reports.every(({ ok }) => ok) && !engine?.lacksKey;
+  return { text: `${text}\n`, exitCode: isOk ? 0 : 1 };
 }
 
-/** The rights that the user of the engine needs. On one line, to be copied. */
-async function rightsOf(cluster: CheckConfiguration['cluster']): Promise<string[]> {
-  if (!cluster) return [];
+/** The master keys in use, and the rights that the user of the engine needs, on one line, to be copied. */
+async function engineCheckOf(
+  cluster: CheckConfiguration['cluster'],
+): Promise<{ texts: string[]; lacksKey: boolean } | undefined> {
+  if (!cluster) return undefined;
   // Imported here, so that a server without an engine loads nothing of it.
-  const { leastRights } = await import('mcp-sessions/redis');
+  const { leastRights, masterKeysInUse } = await import('mcp-sessions/redis');
   const { namespace, username = 'sessions' } = cluster;
-  return [
+  const own = cluster.keys.map((key) => key.slice(0, key.indexOf(':')));
+  const keys = await masterKeysInUse(cluster).then(
+    (inUse) => keyLinesOf(inUse, own),
+    (error: unknown) => [`${SIGNS.unknown} ${error instanceof Error ? error.message : String(error)}`],
+  );
+  const texts = [
+    ['The master keys of the engine:', ...keys].join('\n'),
     `The fewest rights of the user of the engine:\nACL SETUSER ${username} on >PASSWORD ${leastRights(namespace)}`,
   ];
+  return { texts, lacksKey: keys.some((line) => line.startsWith(SIGNS.failed)) };
+}
+
+/** A line for each master key: whether there are records under it, and how many servers seal with it. */
+export function keyLinesOf({ records, servers }: MasterKeysInUse, own: readonly string[]): string[] {
+  const ids = new Set([...own, ...records, ...servers.flat()]);
+  return [...ids].map((id) => {
+    const isUsed = records.includes(id);
+    const sealing = servers.filter(([first]) => first === id).length;
+    const found = `${isUsed ? 'records' : 'no record'}, first key of ${sealing} of ${servers.length} servers`;
+    if (isUsed && !own.includes(id)) return `${SIGNS.failed} ${id}: ${found}. This configuration lacks it`;
+    return `${isUsed ? SIGNS.ok : SIGNS.unused} ${id}: ${found}`;
+  });
 }
 
 /** A report with the names of each setting, as the table has them. */

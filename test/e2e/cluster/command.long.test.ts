@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -96,6 +96,29 @@ describe.skipIf(!isInstalled(REDIS))('the command with an engine', () => {
       `ACL SETUSER sessions on >PASSWORD ${leastRights('shop')}`,
     ]);
     expect(stdout.at(-1)).toContain('~{shop}:* &{shop}:* ');
+    // This engine has a password.
+    expect(stdout.join('\n')).toMatch(/The master keys of the engine:\n\? .*NOAUTH/);
+  });
+
+  it('prints which master keys are in use when it checks', async () => {
+    const keys = await keyFile('asked');
+    const environment = {
+      ...environmentOf(redis.url.replace('//', '//:canary@'), keys),
+      MCP_SESSIONS_REDIS_NAMESPACE: 'asked',
+    };
+    const [id] = (await readFile(keys, 'utf8')).split(':');
+    const linesOfKeys = async () => {
+      const { stdout } = await runServer({ flags: ['check'], environment });
+      return stdout.filter((line) => line.includes(`${id}:`));
+    };
+    expect(await linesOfKeys()).toEqual([`– ${id}: no record, first key of 0 of 0 servers`]);
+    const flags = [...FLAGS, '--port', String(await freePort())];
+    const server = await startServer({ flags, environment });
+    onTestFinished(async () => void (await server.stop()));
+    expect(await linesOfKeys()).toEqual([`✓ ${id}: records, first key of 1 of 1 servers`]);
+    const other = { ...environment, MCP_SESSIONS_MASTER_KEYS_FILE: await keyFile('wrong') };
+    const { stdout } = await runServer({ flags: ['check'], environment: other });
+    expect(stdout).toContain(`✗ ${id}: records, first key of 1 of 1 servers. This configuration lacks it`);
   });
 
   it('says which setting is no URL of an engine, without its value', async () => {

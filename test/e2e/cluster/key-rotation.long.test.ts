@@ -11,7 +11,7 @@ import {
 import { isInstalled } from '../../support/installed-program.js';
 import { client2026, logIn } from '../../support/raw-mcp.js';
 import { REDIS, type RedisServer, startRedis } from '../../support/redis-server.js';
-import { launchServer, type ServerProcess, startServer } from '../../support/server-process.js';
+import { launchServer, runServer, type ServerProcess, startServer } from '../../support/server-process.js';
 
 // Nothing else in the engine has these names.
 const [OLD, NEW] = ['master-key-of-2025', 'master-key-of-2026'];
@@ -126,5 +126,16 @@ describe.skipIf(!isInstalled(REDIS))('two processes whose master key changes', (
     expect(refused.stderr.entries.join('\n')).toContain(
       `The marker is sealed under the key \`${NEW}\`; MCP_SESSIONS_MASTER_KEYS has \`${OLD}\`.`,
     );
+  });
+
+  it.each([
+    ['nothing about the new one', [NEW_KEY], 0],
+    ['that it is missing in a configuration with the old one only', [OLD_KEY], 1],
+  ] as const)('are asked by `check`, which says %s', async (_what, keys, expected) => {
+    const { flags: _flags, environment } = optionsOf(0, keys);
+    const { code, stdout } = await runServer({ flags: ['check'], environment });
+    const text = stdout.join('\n');
+    expect(text).toContain(`${NEW}: records, first key of 2 of 2 servers`);
+    expect([text.includes('This configuration lacks it'), code]).toEqual([expected === 1, expected]);
   });
 });

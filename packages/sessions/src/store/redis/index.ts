@@ -5,4 +5,5 @@
  */
 export type { Cluster } from '../cluster.js';
 export { leastRights } from './least-rights.js';
+export { type MasterKeysInUse, masterKeysInUse } from './master-keys-in-use.js';
 export { type RedisClusterOptions, redisCluster } from './redis-cluster.js';

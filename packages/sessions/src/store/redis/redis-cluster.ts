@@ -71,6 +71,21 @@ export function redisClusterWith(
   timing: Pick<RedisNodeOptions, 'deadlineMs'>,
   options: RedisClusterOptions,
 ): Cluster {
+  const { address, prefix, keys, allowPersistence } = parseClusterOptions(options);
+  const ring = new KeyRing(parseMasterKeys(keys), systemRandom);
+  const cluster: JoinableCluster = {
+    join: (joining) => new RedisNode({ ...joining, ...timing, address, ring, prefix, allowPersistence }),
+  };
+  return cluster;
+}
+
+/** Where an engine is, and how this cluster uses it. */
+interface ClusterAddress extends Pick<RedisNodeOptions, 'address' | 'prefix' | 'allowPersistence'> {
+  readonly keys: readonly string[];
+}
+
+/** The options, with the address and the prefix of all keys. @throws SessionError `configuration` */
+export function parseClusterOptions(options: RedisClusterOptions): ClusterAddress {
   const parsed = parseOptions(
     schema.refine(
       ({ url, sentinels, sentinelName }) =>
@@ -80,14 +95,8 @@ export function redisClusterWith(
     options,
     'The options of `redisCluster` are invalid',
   );
-  const ring = new KeyRing(parseMasterKeys(parsed.keys), systemRandom);
-  const { namespace, allowPersistence } = parsed;
-  const address = addressOf(parsed);
-  const cluster: JoinableCluster = {
-    join: (joining) =>
-      new RedisNode({ ...joining, ...timing, address, ring, prefix: `{${namespace}}`, allowPersistence }),
-  };
-  return cluster;
+  const { keys, namespace, allowPersistence } = parsed;
+  return { address: addressOf(parsed), prefix: `{${namespace}}`, keys, allowPersistence };
 }
 
 function addressOf({ url, sentinels = [], sentinelName = '', ...credentials }: Parsed): EngineAddress {
