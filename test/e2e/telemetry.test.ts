@@ -41,6 +41,10 @@ const registerTools: RegisterTools = (server, context) => {
   server.registerTool('fails', { description: 'Throws.' }, () => {
     throw new Error('canary-of-an-error');
   });
+  server.registerTool('refuses', { description: 'Returns an error.' }, () => ({
+    content: [{ type: 'text', text: 'No.' }],
+    isError: true,
+  }));
 };
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -175,7 +179,7 @@ describe('with an SDK of OpenTelemetry', () => {
     const connection = await logIn(await connect2025(notes.mcp), new Browser(), 'bob');
     for (const each of [client, client, connection]) {
       expect(await each.call('whoami')).toMatchObject({ isError: false });
-      expect(await each.call('fails')).toMatchObject({ isError: true });
+      for (const tool of ['fails', 'refuses']) expect(await each.call(tool)).toMatchObject({ isError: true });
     }
     const durations = await pointsOf('mcp.server.operation.duration');
     const call = {
@@ -189,6 +193,8 @@ describe('with an SDK of OpenTelemetry', () => {
       [{ ...call, 'gen_ai.tool.name': 'whoami' }, 1],
       [{ ...of2026, 'gen_ai.tool.name': 'fails', ...errorType }, 2],
       [{ ...call, 'gen_ai.tool.name': 'fails', ...errorType }, 1],
+      [{ ...of2026, 'gen_ai.tool.name': 'refuses', ...errorType }, 2],
+      [{ ...call, 'gen_ai.tool.name': 'refuses', ...errorType }, 1],
     ] as const)
       expect(durations).toContainEqual({ metric: 'mcp.server.operation.duration', attributes, value });
     const failed = sdk.spans().filter(named('execute_tool fails'));

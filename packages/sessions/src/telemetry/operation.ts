@@ -117,18 +117,21 @@ export class Operation {
       if (isError) fail(span, TOOL_ERROR);
       span.end();
     };
+    const returnedWith = (result: unknown) => {
+      const isError = isErrorResult(result);
+      // On the plain lane, no handler of the SDK returns it.
+      if (isError) this.failed(TOOL_ERROR);
+      end(isError);
+    };
     try {
       const returned = context.with(trace.setSpan(this.#context, span), handler);
       if (!isThenable(returned)) {
-        end(isErrorResult(returned));
+        returnedWith(returned);
         return returned;
       }
       // A thenable may do its work each time that `then` is called.
       const result = Promise.resolve(returned);
-      result.then(
-        (value) => end(isErrorResult(value)),
-        () => end(true),
-      );
+      result.then(returnedWith, () => end(true));
       return result;
     } catch (error) {
       end(true);
