@@ -80,8 +80,10 @@ export class FaultSchedule {
           return cluster.balancer.waiting(node.name) >= UNANSWERED || undefined;
         });
         cluster.balancer.takeOut(node.name);
-        await eventually('others to refresh the logins', async () => {
-          return ledger.notRefreshedSince(fromMs).length === 0 || undefined;
+        const isPassed = async () => ledger.notRefreshedSince(fromMs).length === 0 || undefined;
+        await eventually('others to refresh the logins', isPassed).catch(() => {
+          const left = ledger.notRefreshedSince(fromMs).map((login) => ledger.describe(login));
+          ledger.violated(`no other server has refreshed ${left.join(', ')}`);
         });
         cluster.resume(node);
         await cluster.readiness(() => [node], 200);

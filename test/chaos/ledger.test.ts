@@ -18,7 +18,9 @@ function setUp(era: '2025' | '2026' = '2026') {
     } as TokenEvent);
   token({ kind: 'login' });
   ledger.loggedIn({ user: 'alice', era, node: 'a' });
-  const refresh = (node: string, isGranted = true) => token({ kind: 'refresh', node, isGranted });
+  const refresh = (node: string, isGranted = true, sent = 'first') =>
+    token({ kind: 'refresh', node, isGranted, sent });
+  const use = () => token({ kind: 'use' });
   const call = (outcome: Call['outcome'], node = 'a') =>
     ledger.called({ user: 'alice', fromMs: nowMs, toMs: nowMs, node, outcome, text: 'what it received' });
   const during = (kind: FaultKind, node: string | undefined, durationMs: number) => {
@@ -28,8 +30,9 @@ function setUp(era: '2025' | '2026' = '2026') {
   };
   const pass = (durationMs: number) => {
     nowMs += durationMs;
+    return nowMs;
   };
-  return { ledger, refresh, call, during, pass };
+  return { ledger, refresh, use, call, during, pass };
 }
 
 describe('a refresh token that is sent twice', () => {
@@ -88,6 +91,28 @@ describe('a lost login', () => {
     pass(1000);
     ledger.loggedIn({ user: 'alice', era: '2026' });
     ledger.lost('alice', 'unknown');
+    expect(ledger.violations).toHaveLength(1);
+  });
+});
+
+describe('a refresh', () => {
+  it('is a violation if the client that listens is not told before the next one, unless a server had a fault', () => {
+    const { ledger, refresh, use, during, pass } = setUp();
+    ledger.listens('alice', 'b');
+    const untold = () => {
+      pass(1000);
+      refresh('a', true, `token ${pass(0)}`);
+      use();
+    };
+    untold();
+    ledger.told('alice');
+    untold();
+    during('engine connections cut', 'c', 1000);
+    expect(ledger.untold).toEqual(['alice']);
+    untold();
+    expect(ledger.violations).toEqual(['alice at server b was not told of the refresh by server a']);
+    during('engine connections cut', 'b', 1000);
+    untold();
     expect(ledger.violations).toHaveLength(1);
   });
 });

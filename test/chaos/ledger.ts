@@ -55,6 +55,13 @@ export interface Login {
   readonly sinceMs: number;
 }
 
+/** The stream of a user that listens to the status of its session. */
+interface Listener {
+  readonly node: string | undefined;
+  /** A refresh that the user was not told of yet, and whether the API has accepted its access token. */
+  untold: { readonly refresh: Refresh; isUsed: boolean } | undefined;
+}
+
 /** Servers that were stopped with a request in flight. */
 const STOPS: readonly FaultKind[] = ['server killed', 'server paused'];
 /**
@@ -83,6 +90,7 @@ export class Ledger {
   readonly #refreshes = new Map<string, Refresh[]>();
   /** The calls of each user in a row that were answered with 503 without a fault. */
   readonly #repeats = new Map<string, number>();
+  readonly #listeners = new Map<string, Listener>();
   readonly #counts = new Map<string, number>();
   readonly #now: () => number;
 
@@ -102,7 +110,9 @@ export class Ledger {
 
   token(event: TokenEvent): void {
     if (event.kind === 'login') this.#grants.set(event.user, event.grant);
+    if (event.kind === 'use') this.#used(event.user, event.grant);
     if (event.kind !== 'refresh') return;
+    if (event.isGranted) this.#toTell(event);
     this.#count('refresh tokens sent');
     this.#refreshes.set(event.grant, [...(this.#refreshes.get(event.grant) ?? []).slice(-2), event]);
     const before = this.#sent.get(event.sent) ?? [];
@@ -157,6 +167,56 @@ export class Ledger {
     }
   }
 
+  /** A user listens to the status of its session. */
+  listens(user: string, node: string | undefined): void {
+    this.#listeners.set(user, { node, untold: undefined });
+  }
+
+  listensNoMore(user: string): void {
+    this.#listeners.delete(user);
+  }
+
+  /** A user was told that the status of its session has changed. */
+  told(user: string): void {
+    this.#count('notifications');
+    const listener = this.#listeners.get(user);
+    if (listener) listener.untold = undefined;
+  }
+
+  /** The users that were not told of their last refresh yet. */
+  get untold(): string[] {
+    return [...this.#listeners].filter(([, { untold }]) => untold?.isUsed).map(([user]) => user);
+  }
+
+  /** Each refresh is told before the next one. After a fault, the next one is told, too. */
+  #toTell(refresh: Refresh): void {
+    const { user, grant, atMs } = refresh;
+    const listener = this.#listeners.get(user);
+    if (!listener || this.#logins.get(user)?.grant !== grant) return;
+    const { node, untold } = listener;
+    listener.untold = { refresh, isUsed: false };
+    if (!untold?.isUsed) return;
+    const faults = [node, untold.refresh.node].flatMap((each) =>
+      this.#faultsIn(untold.refresh.atMs, atMs, each),
+    );
+    const [fault] = faults;
+    if (fault) this.#count(`notifications late: ${fault.kind}`);
+    else
+      this.violated(`${user} at server ${node} was not told of the refresh by server ${untold.refresh.node}`);
+  }
+
+  /**
+   * The API shows which grant a session has. The provider alone does not: a server that was paused during a login may
+   * exchange its code after the user has begun another one.
+   */
+  #used(user: string, grant: string): void {
+    this.#grants.set(user, grant);
+    const login = this.#logins.get(user);
+    if (login && login.grant !== grant) this.#logins.set(user, { ...login, grant });
+    const untold = this.#listeners.get(user)?.untold;
+    if (untold?.refresh.grant === grant) untold.isUsed = true;
+  }
+
   /** A user has logged in. */
   loggedIn(login: Omit<Login, 'grant' | 'sinceMs'>): void {
     const grant = this.#grants.get(login.user) ?? 'unknown';
@@ -178,6 +238,13 @@ export class Ledger {
     const cause = this.#causeOfLoss(login);
     if (cause) this.#count(`logins lost: ${cause}`);
     else this.violated(`the login of ${user} (${login.era}, grant ${login.grant}) was lost: ${text}`);
+  }
+
+  /** A server does not know a 2025 connection without a login any more. */
+  connectionLost(user: string, { node, sinceMs }: Pick<Login, 'node' | 'sinceMs'>): void {
+    const cause = this.#causeOfLoss({ user, era: '2025', node, grant: '', sinceMs });
+    if (cause) this.#count(`connections without a login lost: ${cause}`);
+    else this.violated(`the connection of ${user} at server ${node} was lost`);
   }
 
   #causeOfLoss({ era, node, grant, sinceMs }: Login): string | undefined {
@@ -208,6 +275,15 @@ export class Ledger {
     return [...this.#logins.values()].filter(({ grant, sinceMs }) => {
       return sinceMs <= atMs && !this.#refreshes.get(grant)?.some((refresh) => refresh.atMs > atMs);
     });
+  }
+
+  /** What is known of a login, for a violation. */
+  describe({ user, era, node, sinceMs, grant }: Login): string {
+    const ago = (atMs: number) => `${((this.#now() - atMs) / 1000).toFixed(1)} s ago`;
+    const refreshes = (this.#refreshes.get(grant) ?? []).map(
+      ({ node: by, atMs, isGranted }) => `by ${by} ${ago(atMs)}, ${isGranted ? 'granted' : 'refused'}`,
+    );
+    return `${user} (${era}, ${node ? `server ${node}, ` : ''}since ${ago(sinceMs)}; refreshes ${refreshes.join('; ')})`;
   }
 
   /** The faults that overlap a time. @param node leaves out those of other nodes */

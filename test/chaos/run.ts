@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { eventually } from '../support/journal.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { ChaosCluster } from './cluster.js';
 import { FaultSchedule } from './fault-schedule.js';
@@ -65,7 +66,17 @@ const users = Array.from({ length: options.users }, (_, index) => {
   const era = index % 2 === 0 ? '2026' : '2025';
   const onSecret = (secret: string) => void secrets.set(secret, 'the id of a connection, or a handle');
   const own = new SeededRandom(random.below(2 ** 32));
-  return new User({ name: `${names}${index}`, era, mcp, ledger, random: own, pauseMs: PAUSE_MS, onSecret });
+  const isListener = index % 4 < 2;
+  return new User({
+    name: `${names}${index}`,
+    era,
+    mcp,
+    ledger,
+    random: own,
+    isListener,
+    pauseMs: PAUSE_MS,
+    onSecret,
+  });
 });
 
 startedMs = Date.now();
@@ -85,6 +96,8 @@ areFaultsOver = true;
 await Promise.all(lives);
 log('all faults are over');
 await Promise.all(users.map((user) => user.settle()));
+await eventually('notifications of all refreshes', async () => ledger.untold.length === 0 || undefined);
+for (const user of users) user.close();
 
 await cluster.dumpEngine();
 await cluster.stop();

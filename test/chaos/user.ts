@@ -1,6 +1,7 @@
 import { Browser } from '../support/browser.js';
 import type { SeededRandom } from '../support/seeded-random.js';
 import type { Era, Ledger } from './ledger.js';
+import type { StatusStream } from './status-stream.js';
 import { pause, type Reply, type Wire, wire2025, wire2026 } from './wire.js';
 
 export interface UserOptions {
@@ -9,6 +10,8 @@ export interface UserOptions {
   readonly mcp: string;
   readonly ledger: Ledger;
   readonly random: SeededRandom;
+  /** Whether the client listens to the status of its session. */
+  readonly isListener: boolean;
   /** The mean pause between two calls. */
   readonly pauseMs: number;
   /** Called with each id of a connection, and each handle. */
@@ -24,6 +27,7 @@ export class User {
   readonly #options: UserOptions;
   #wire: Wire | undefined;
   #isLoggedIn = false;
+  #stream: StatusStream | undefined;
 
   constructor(options: UserOptions) {
     this.#options = options;
@@ -31,14 +35,19 @@ export class User {
 
   /** Acts until the end of the run, then waits for one more answer. */
   async live(isOver: () => boolean): Promise<void> {
-    const { random, pauseMs } = this.#options;
+    const { random, pauseMs, isListener } = this.#options;
     await pause(random.below(pauseMs));
     while (!isOver()) {
       if (!this.#isLoggedIn) await this.#logIn();
       else if (random.chance(LOGOUT_CHANCE)) await this.#logOut();
-      else await this.#ask();
+      else if ((await this.#ask()) && isListener && !this.#stream) await this.#listen();
       await pause(pauseMs * (0.5 + random.fraction()));
     }
+  }
+
+  /** Closes its stream. */
+  close(): void {
+    this.#leaveStream();
   }
 
   /** Waits for an answer, with all faults over. */
@@ -63,6 +72,7 @@ export class User {
   #lose(text: string): void {
     const { name, era, ledger } = this.#options;
     this.#isLoggedIn = false;
+    this.#leaveStream();
     if (era === '2026') this.#wire = undefined;
     ledger.lost(name, text);
   }
@@ -75,6 +85,7 @@ export class User {
     if (outcome === 'unknown connection') {
       this.#wire = undefined;
       this.#isLoggedIn = false;
+      this.#leaveStream();
       ledger.lost(name, 'the id of the connection is unknown');
       return undefined;
     }
@@ -85,6 +96,7 @@ export class User {
   async #logIn(): Promise<void> {
     const { name, era, ledger } = this.#options;
     const fromMs = Date.now();
+    const earlier = this.#wire;
     try {
       await this.#connect();
       const link = (await this.#calledLogin()).loginUrl;
@@ -93,6 +105,7 @@ export class User {
       const { status } = await this.#calledLogin();
       if (status !== 'authenticated') throw new Error(`The login is ${status}.`);
     } catch (error) {
+      if (earlier && era === '2025' && !this.#wire) return ledger.connectionLost(name, earlier);
       if (era === '2026') this.#wire = undefined;
       const text = error instanceof Error ? error.message : String(error);
       ledger.called({ user: name, fromMs, toMs: Date.now(), outcome: 'login not finished', text });
@@ -123,9 +136,27 @@ export class User {
     return reply.structured;
   }
 
+  /** Opens a stream, which ends with its server, with the session, or when the user leaves the login. */
+  async #listen(): Promise<void> {
+    const { name, ledger } = this.#options;
+    const stream = await this.#wire?.listen(() => ledger.told(name));
+    if (!stream) return;
+    this.#stream = stream;
+    ledger.listens(name, stream.node);
+    void stream.ended.then(() => this.#leaveStream(stream));
+  }
+
+  #leaveStream(stream = this.#stream): void {
+    stream?.close();
+    if (!stream || this.#stream !== stream) return;
+    this.#stream = undefined;
+    this.#options.ledger.listensNoMore(this.#options.name);
+  }
+
   /** Logs out. After the answer, no server serves the session. */
   async #logOut(): Promise<void> {
     const { name, era, ledger } = this.#options;
+    this.#leaveStream();
     const reply = await this.#call('logout');
     if (!reply) return;
     this.#isLoggedIn = false;

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SESSION_META_KEY, STATUS_URI } from 'mcp-sessions';
 import {
   call2025,
   initialize,
@@ -11,6 +12,7 @@ import {
 } from '../support/raw-mcp.js';
 import { NODE_HEADER } from './balancer.js';
 import type { Outcome } from './ledger.js';
+import { openStream, type StatusStream, type StreamMessage } from './status-stream.js';
 
 /** What a client received for a request. */
 export interface Reply {
@@ -30,7 +32,10 @@ export interface Wire {
   /** The id of the connection, or the handle. */
   readonly secret: string;
   readonly node: string | undefined;
+  readonly sinceMs: number;
   call(tool: string): Promise<Reply>;
+  /** Opens a stream that tells of changes of the status. @returns `undefined` if the server opens none */
+  listen(onUpdate: () => void): Promise<StatusStream | undefined>;
 }
 
 /** A 2026 client. It sends the handle that `login` returns with every call. */
@@ -41,12 +46,21 @@ export function wire2026(mcp: string): Wire {
       return secret;
     },
     node: undefined,
+    sinceMs: Date.now(),
     async call(tool) {
       const named = secret ? { session: secret } : {};
       const reply = await replyTo(mcp, request2026('tools/call', { name: tool, arguments: named }));
       const { session } = reply.structured;
       if (tool === 'login' && typeof session === 'string') secret = session;
       return reply;
+    },
+    listen(onUpdate) {
+      const params = { notifications: { resourceSubscriptions: [STATUS_URI] } };
+      const { method, headers, body } = request2026('subscriptions/listen', params, {
+        meta: { [SESSION_META_KEY]: secret },
+      });
+      const init = { method: method ?? 'POST', headers: { ...headers }, body: body ?? '' };
+      return openStream(mcp, init, (message) => isUpdate(message) && onUpdate());
     },
   };
 }
@@ -59,12 +73,25 @@ export async function wire2025(mcp: string): Promise<Wire | Reply> {
   const headers = { ...JSON_HEADERS, 'mcp-session-id': secret };
   const { node } = reply;
   let id = 0;
+  const post = (body: object) =>
+    send(mcp, { method: 'POST', headers, body: JSON.stringify(body) }).catch(() => undefined);
   return {
     secret,
     node,
+    sinceMs: reply.fromMs,
     call: (tool) => replyTo(mcp, { method: 'POST', headers, body: call2025(tool, {}, ++id) }),
+    async listen(onUpdate) {
+      await post({ jsonrpc: '2.0', id: ++id, method: 'resources/subscribe', params: { uri: STATUS_URI } });
+      return openStream(mcp, { headers }, (message) => {
+        if (isUpdate(message)) onUpdate();
+        // A client that does not answer pings does not count as present.
+        if (message.method === 'ping') void post({ jsonrpc: '2.0', id: message.id, result: {} });
+      });
+    },
   };
 }
+
+const isUpdate = ({ method }: StreamMessage) => method === 'notifications/resources/updated';
 
 async function replyTo(mcp: string, request: RawRequest): Promise<Reply> {
   return (await timed(() => send(mcp, request))).reply;
