@@ -5,12 +5,20 @@ import { type EndReason, isSignedIn, type SessionRecord } from '../../session/se
 import type { Insertion, InsertLimits, RefPage, SessionStore } from '../../session/session-store.js';
 import { pollDue } from './due-polling.js';
 import type { Engine, Reply } from './engine.js';
+import { type KeptRecord, OpenedRecords } from './opened-records.js';
 import type { RecentWrites } from './recent-writes.js';
 import { bytesIn, isAbsent, listOf, numberIn, textIn } from './replies.js';
 import { insertSession } from './scripts/insert-session.js';
 import { replaceSession } from './scripts/replace-session.js';
 import { END_REASONS } from './scripts/session-keys.js';
-import { dueSessions, endReason, postponeSession, refsOfIndex, takeSession } from './scripts/sessions.js';
+import {
+  dueSessions,
+  endReason,
+  postponeSession,
+  readSession,
+  refsOfIndex,
+  takeSession,
+} from './scripts/sessions.js';
 import { visitSession } from './scripts/visit-session.js';
 import type { SealedValues } from './sealed-values.js';
 
@@ -29,9 +37,11 @@ const MAX_QUESTIONS = 100;
 /** Keeps sessions in an engine that several nodes share. The clients that are present at other nodes visit. */
 export class RedisSessionStore implements SessionStore {
   readonly #options: RedisSessionStoreOptions;
+  readonly #opened: OpenedRecords;
 
   constructor(options: RedisSessionStoreOptions) {
     this.#options = options;
+    this.#opened = new OpenedRecords(() => options.engine.clock.now());
   }
 
   async insert(record: SessionRecord, limits: InsertLimits): Promise<Insertion> {
@@ -59,19 +69,27 @@ export class RedisSessionStore implements SessionStore {
   }
 
   async get(ref: SessionRef): Promise<SessionRecord | undefined> {
-    return this.#recordOf(ref, await this.#options.engine.read('HMGET', `s:${ref}`, 'v', 'q', 'd', 'r'));
+    const { engine } = this.#options;
+    const known = this.#opened.copyOf(ref);
+    const reply = known
+      ? await engine.run(readSession, [ref, known.version])
+      : await engine.read('HMGET', `s:${ref}`, 'v', 'q', 'd', 'r');
+    return this.#readRecord(ref, reply, known?.kept);
   }
 
   async visit(ref: SessionRef, atMs: number, quietMs: number): Promise<SessionRecord | undefined> {
     const { engine, isPresent } = this.#options;
     const isInUse = isPresent(ref) ? 1 : 0;
-    return this.#recordOf(ref, await engine.run(visitSession, [ref, atMs, quietMs, isInUse]));
+    const known = this.#opened.copyOf(ref);
+    const reply = await engine.run(visitSession, [ref, atMs, quietMs, isInUse, known?.version ?? '']);
+    return this.#readRecord(ref, reply, known?.kept);
   }
 
   async replace(next: SessionRecord, ifVersion: number): Promise<boolean> {
     const { engine, writes } = this.#options;
     const fields = this.#fieldsOf(next);
     const number = numberIn(await engine.run(replaceSession, [next.ref, ifVersion, ...fields]));
+    this.#opened.delete(next.ref);
     if (number > 0) writes?.written(next.ref, number, fields);
     return number > 0;
   }
@@ -121,22 +139,38 @@ export class RedisSessionStore implements SessionStore {
   }
 
   #removedRecordOf(reply: Reply, reason: EndReason): SessionRecord {
-    const [ref, version, lastRequestAtMs, dueAtMs, sealed, number] = listOf(reply);
-    this.#options.writes?.removed(refIn(ref), numberIn(number), END_REASONS.indexOf(reason));
-    const record = this.#recordOf(refIn(ref), [version, lastRequestAtMs, dueAtMs, sealed]);
-    if (record) return record;
-    throw storeUnavailable(new TypeError('The engine has answered no record.'));
+    const [name, version, lastRequestAtMs, dueAtMs, sealed, number] = listOf(reply);
+    const ref = refIn(name);
+    this.#opened.delete(ref);
+    this.#options.writes?.removed(ref, numberIn(number), END_REASONS.indexOf(reason));
+    return recordOf(ref, [version, lastRequestAtMs, dueAtMs], this.#open(ref, bytesIn(sealed)));
   }
 
-  #recordOf(ref: SessionRef, reply: Reply): SessionRecord | undefined {
-    if (isAbsent(reply)) return undefined;
-    const [version, lastRequestAtMs, dueAtMs, sealed] = listOf(reply);
-    if (isAbsent(version)) return undefined;
-    // Only this class seals sessions.
-    const kept = this.#options.values.open('session', ref, bytesIn(sealed)) as SessionRecord;
-    const numbers = [version, lastRequestAtMs, dueAtMs].map(numberIn) as [number, number, number];
-    return { ...kept, ref, version: numbers[0], lastRequestAtMs: numbers[1], dueAtMs: numbers[2] };
+  /** @param known what the record has if the engine sends none, because its version is known */
+  #readRecord(ref: SessionRef, reply: Reply, known: KeptRecord | undefined): SessionRecord | undefined {
+    const [version, lastRequestAtMs, dueAtMs, sealed] = isAbsent(reply) ? [] : listOf(reply);
+    if (isAbsent(version)) {
+      this.#opened.delete(ref);
+      return undefined;
+    }
+    const numbers = [version, lastRequestAtMs, dueAtMs];
+    if (known && isAbsent(sealed)) return recordOf(ref, numbers, known);
+    const bytes = bytesIn(sealed);
+    const kept = this.#open(ref, bytes);
+    this.#opened.set(ref, numberIn(version), kept, bytes.length);
+    return recordOf(ref, numbers, kept);
   }
+
+  #open(ref: SessionRef, sealed: Buffer): KeptRecord {
+    // Only this class seals sessions.
+    return this.#options.values.open('session', ref, sealed) as KeptRecord;
+  }
+}
+
+/** @param numbers version, last request, due time */
+function recordOf(ref: SessionRef, numbers: readonly Reply[], kept: KeptRecord): SessionRecord {
+  const [version, lastRequestAtMs, dueAtMs] = numbers.map(numberIn) as [number, number, number];
+  return { ...kept, ref, version, lastRequestAtMs, dueAtMs };
 }
 
 /** An insertion that was refused. */

@@ -9,6 +9,19 @@ return remove(ARGV[2], ARGV[3])
 `,
 };
 
+/**
+ * Reads a session. Arguments: reference, and the version that the node knows. Answers version, last request, due time,
+ * and the sealed record if it has another version.
+ */
+export const readSession: Script = {
+  name: 'read-session',
+  lua: `${SESSION_KEYS}
+local f = redis.call('HMGET', sessionKey(ARGV[2]), 'v', 'q', 'd')
+if not f[1] then return nil end
+return { f[1], f[2], f[3], f[1] ~= ARGV[3] and redis.call('HGET', sessionKey(ARGV[2]), 'r') }
+`,
+};
+
 /** The reason of an end. Argument: reference. */
 export const endReason: Script = {
   name: 'end-reason',

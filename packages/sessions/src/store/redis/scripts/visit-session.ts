@@ -9,21 +9,21 @@ const IN_USE_MS = 60_000;
 
 /**
  * Reads a session and notes a request. Arguments: reference, time of the request, the time without a request after which
- * it is not noted, and 1 if the client is present at the node, else 0. Answers version, last request, due time and sealed
- * record.
+ * it is not noted, 1 if the client is present at the node, else 0, and the version that the node knows, or empty. Answers
+ * version, last request, due time, and the sealed record if it has another version.
  */
 export const visitSession: Script = {
   name: 'visit-session',
   lua: `${SESSION_KEYS}
 local ref = ARGV[2]
-local f = redis.call('HMGET', sessionKey(ref), 'v', 'q', 'd', 'r', 'g', 'k')
+local f = redis.call('HMGET', sessionKey(ref), 'v', 'q', 'd', 'g', 'k')
 if not f[1] then return nil end
 local q = f[2]
 if tonumber(ARGV[3]) - tonumber(q) < tonumber(ARGV[4]) then
-  enter(ref, f[5], f[6])
-  if f[5] == 'c' and ARGV[5] == '1' then
+  enter(ref, f[4], f[5])
+  if f[4] == 'c' and ARGV[5] == '1' then
     redis.call('HSET', sessionKey(ref), 'p', string.format('%.3f', now + ${IN_USE_MS}))
-  elseif f[5] == 'c' then
+  elseif f[4] == 'c' then
     redis.call('HDEL', sessionKey(ref), 'p')
   end
   if tonumber(ARGV[3]) > tonumber(q) then
@@ -31,6 +31,6 @@ if tonumber(ARGV[3]) - tonumber(q) < tonumber(ARGV[4]) then
     redis.call('HSET', sessionKey(ref), 'q', q)
   end
 end
-return { f[1], q, f[3], f[4] }
+return { f[1], q, f[3], f[1] ~= ARGV[6] and redis.call('HGET', sessionKey(ref), 'r') }
 `,
 };
