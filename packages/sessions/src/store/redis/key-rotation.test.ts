@@ -124,7 +124,7 @@ describe('the rotation of a master key', () => {
     // Sessions, the marker, and attempts: two have what is kept when they fail besides.
     expect(sealedUnder('b')).toHaveLength(SESSIONS + 1 + 5);
     expect(node.reports.slice(1)).toEqual([
-      `${SESSIONS + 3} records under the master keys \`a\` were sealed again under \`b\`.`,
+      `${SESSIONS + 5} records under the master keys \`a\` were sealed again under \`b\`.`,
       'No record is sealed under the master key `a` any more: it can be removed from all servers.',
     ]);
   });
@@ -152,7 +152,7 @@ describe('the rotation of a master key', () => {
     const next: SessionRecord = { ...recordOf(3), version: 2, owner: 'another holder' };
     const writes: Promise<boolean>[] = [];
     redis.around = ({ name, args }, run) => {
-      const isFirst = name === 'replace-seals' && args.includes(`s:${refOf(3)}`) && writes.length === 0;
+      const isFirst = name === 'replace-seal' && args.includes(`s:${refOf(3)}`) && writes.length === 0;
       // It takes place between the reading and the writing of the other one.
       if (isFirst) writes.push(node.sessions.replace(next, 1));
       return run();
@@ -169,7 +169,7 @@ describe('the rotation of a master key', () => {
     await old.leave();
     let replaced = 0;
     redis.around = ({ name }, run) => {
-      if (name === 'replace-seals' && ++replaced === 100) faults.isDown = true;
+      if (name === 'replace-seal' && ++replaced === 100) faults.isDown = true;
       return run();
     };
     await node.check();
@@ -190,12 +190,12 @@ describe('the rotation of a master key', () => {
     await old.leave();
     let replaced = 0;
     redis.around = ({ name }, run) => {
-      if (name === 'replace-seals') replaced++;
+      if (name === 'replace-seal') replaced++;
       return run();
     };
     await Promise.all([node.check(), other.check()]);
     await clock.advance(MINUTE_MS);
-    expect(replaced).toBe(SESSIONS + 3);
+    expect(replaced).toBe(SESSIONS + 5);
     await Promise.all([node.check(), other.check()]);
     for (const { reports } of [node, other])
       expect(reports.at(-1)).toContain('No record is sealed under the master key `a` any more');
@@ -208,7 +208,7 @@ describe('the rotation of a master key', () => {
     await old.leave();
     let replaced = 0;
     redis.around = ({ name }, run) => {
-      if (name === 'replace-seals' && ++replaced === 100) void node.rotation.stop();
+      if (name === 'replace-seal' && ++replaced === 100) void node.rotation.stop();
       return run();
     };
     await node.check();
@@ -239,7 +239,7 @@ describe('the rotation of a master key', () => {
     await old.leave();
     let isJoined = false;
     redis.around = ({ name }, run) => {
-      if (name === 'replace-seals' && !isJoined) {
+      if (name === 'replace-seal' && !isJoined) {
         isJoined = true;
         void engine.join('a b').check();
       }
@@ -269,7 +269,7 @@ describe('a node', () => {
     const { clock, redis, old, node, ...engine } = await promoted();
     await old.leave();
     redis.around = ({ name }, run) => {
-      if (name === 'replace-seals') void node.rotation.stop();
+      if (name === 'replace-seal') void node.rotation.stop();
       return run();
     };
     await node.check();

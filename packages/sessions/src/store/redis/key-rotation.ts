@@ -5,7 +5,7 @@ import type { RandomSource } from '../../vault/random.js';
 import type { ClusterMarker } from './cluster-marker.js';
 import type { Engine } from './engine.js';
 import { isAbsent, listOf, textIn } from './replies.js';
-import { announceKeys, findOldSeals, leaveKeys, onlyKey, replaceSeals } from './scripts/master-keys.js';
+import { announceKeys, findOldSeals, leaveKeys, onlyKey, replaceSeal } from './scripts/master-keys.js';
 import type { SealedKind } from './sealed-values.js';
 
 /** How long a node counts after it has announced its keys: longer than between two checks, with some failed ones. */
@@ -21,23 +21,27 @@ const PAUSE_MS = 20;
 /** The number of records that are moved between two messages. */
 const MESSAGE_EVERY = 10_000;
 
-/** Where the records are that master keys seal. The marker is apart: it has no names. */
-const RECORDS: readonly {
-  readonly scan: readonly [command: 'SSCAN' | 'ZSCAN', names: string];
+/** Where the records of a kind are, and what has their names. */
+interface RecordPlace {
   readonly key: string;
-  readonly fields: readonly (readonly [field: string, kind: SealedKind])[];
-}[] = [
-  { scan: ['SSCAN', 'refs'], key: 's:', fields: [['r', 'session']] },
-  // An attempt goes from the first of these to the second, never back.
-  ...(['attempts', 'attempts:failed'] as const).map((names) => ({
-    scan: ['ZSCAN', names] as const,
+  readonly field: string;
+  readonly names: readonly (readonly [scan: 'SSCAN' | 'ZSCAN', of: string])[];
+}
+
+/** The records that master keys seal. The marker is apart: it has no names. Messages are not kept. */
+const PLACES: Readonly<Record<Exclude<SealedKind, 'message'>, RecordPlace>> = {
+  session: { key: 's:', field: 'r', names: [['SSCAN', 'refs']] },
+  attempt: { key: 'a:', field: 'r', names: [['ZSCAN', 'attempts']] },
+  'failed-attempt': {
     key: 'a:',
-    fields: [
-      ['r', 'attempt'],
-      ['m', 'failed-attempt'],
-    ] as const,
-  })),
-];
+    field: 'm',
+    // An attempt goes from the first to the second, never back.
+    names: [
+      ['ZSCAN', 'attempts'],
+      ['ZSCAN', 'attempts:failed'],
+    ],
+  },
+};
 
 export interface KeyRotationOptions {
   readonly ring: KeyRing;
@@ -47,6 +51,12 @@ export interface KeyRotationOptions {
   /** A clock that does not follow the engine, in milliseconds. */
   readonly localNow: () => number;
   readonly report: (level: 'info' | 'warn', message: string) => void;
+}
+
+/** Records whose names are in one place. */
+interface Records extends Pick<RecordPlace, 'key' | 'field'> {
+  readonly kind: SealedKind;
+  readonly scan: RecordPlace['names'][number];
 }
 
 /** One run through all records. */
@@ -154,7 +164,8 @@ export class KeyRotation {
     const [newest] = ring.ids;
     const old = quoted(this.#old);
     await marker.reseal(engine);
-    for (const records of RECORDS) if (!(await this.#moveThese(engine, run, records))) return;
+    for (const [kind, { names, ...place }] of Object.entries(PLACES) as [SealedKind, RecordPlace][])
+      for (const scan of names) if (!(await this.#moveThese(engine, run, { kind, scan, ...place }))) return;
     if ((await engine.run(onlyKey, [this.#node, newest, ring.newestHeader])) !== 1) return;
     report(
       'info',
@@ -166,55 +177,44 @@ export class KeyRotation {
   }
 
   /** @returns whether all were looked at */
-  async #moveThese(
-    engine: Engine,
-    run: Run,
-    { scan, key, fields }: (typeof RECORDS)[number],
-  ): Promise<boolean> {
-    const { ring, report } = this.#options;
-    const names = fields.map(([field]) => field);
+  async #moveThese(engine: Engine, run: Run, records: Records): Promise<boolean> {
+    const { ring, timers } = this.#options;
+    const { scan, key, field } = records;
     let cursor = '0';
     do {
-      const args = [...scan, cursor, PART, ring.newestHeader, key, ...names];
+      const args = [...scan, cursor, PART, ring.newestHeader, key, field];
       const reply = await engine.run(findOldSeals, [this.#node, LEASE_MS, ...args]);
       if (isAbsent(reply)) return false;
       const [next, found] = listOf(reply);
       for (const name of new Set(listOf(found).map(textIn))) {
         if (run.isStopped) return false;
-        const values = listOf(await engine.read('HMGET', `${key}${name}`, ...names));
-        const replaced = fields.flatMap(([field, kind], at) =>
-          this.#resealed(run, values[at], field, { kind, name }),
-        );
-        if (replaced.length === 0) continue;
-        if ((await engine.run(replaceSeals, [`${key}${name}`, ...replaced])) !== 1) continue;
-        if (++run.moved % MESSAGE_EVERY === 0)
-          report('info', `${run.moved} records were sealed again under \`${ring.ids[0]}\` so far.`);
+        await this.#moveOne(engine, run, records, name);
       }
       cursor = textIn(next);
       await new Promise<void>((resolve) => {
-        this.#options.timers.after(PAUSE_MS, resolve);
+        timers.after(PAUSE_MS, resolve);
       });
       if (run.isStopped) return false;
     } while (cursor !== '0');
     return true;
   }
 
-  /** The arguments of `replaceSeals` for a value; none if it has to stay as it is. */
-  #resealed(
-    run: Run,
-    value: unknown,
-    field: string,
-    place: { readonly kind: SealedKind; readonly name: string },
-  ): (string | Buffer)[] {
-    const { ring } = this.#options;
-    if (!Buffer.isBuffer(value) || ring.isNewest(value)) return [];
+  async #moveOne(engine: Engine, run: Run, { kind, key, field }: Records, name: string): Promise<void> {
+    const { ring, report } = this.#options;
+    const sealed = await engine.read('HGET', `${key}${name}`, field);
+    if (!Buffer.isBuffer(sealed) || ring.isNewest(sealed)) return;
+    let after: Buffer;
     try {
-      return [field, headOf(value), ring.reseal(value, place)];
+      after = ring.reseal(sealed, { kind, name });
     } catch {
-      const id = keyIdOf(value);
+      const id = keyIdOf(sealed);
       run.unreadable.set(id, (run.unreadable.get(id) ?? 0) + 1);
-      return [];
+      return;
     }
+    const args = [`${key}${name}`, field, headOf(sealed), after];
+    if ((await engine.run(replaceSeal, args)) !== 1) return;
+    if (++run.moved % MESSAGE_EVERY === 0)
+      report('info', `${run.moved} records were sealed again under \`${ring.ids[0]}\` so far.`);
   }
 }
 

@@ -66,7 +66,7 @@ return redis.call('HDEL', P .. 'keys:nodes', ARGV[2])
 /**
  * Looks at a part of the records for those that another key has sealed. Arguments: node, lease, `SSCAN` or `ZSCAN`, what
  * has the names of the records, cursor, size of the part, what values under the newest key begin with, what keys begin with,
- * fields. Answers the next cursor and names, or nothing if another node does this.
+ * field. Answers the next cursor and names, or nothing if another node does this.
  */
 export const findOldSeals: Script = {
   name: 'find-old-seals',
@@ -79,33 +79,25 @@ local part = redis.call(ARGV[4], P .. ARGV[5], ARGV[6], 'COUNT', ARGV[7])
 local names = {}
 for at = 1, #part[2], ARGV[4] == 'ZSCAN' and 2 or 1 do
   local name = part[2][at]
-  for _, sealed in ipairs(redis.call('HMGET', P .. ARGV[9] .. name, unpack(ARGV, 10))) do
-    if sealed and string.sub(sealed, 1, #header) ~= header then
-      names[#names + 1] = name
-      break
-    end
-  end
+  local sealed = redis.call('HGET', P .. ARGV[9] .. name, ARGV[10])
+  if sealed and string.sub(sealed, 1, #header) ~= header then names[#names + 1] = name end
 end
 return { part[1], names }
 `,
 };
 
 /**
- * Replaces sealed values that are unchanged. Arguments: key, then for each value its field, what no other value begins
- * with, and the value after. Answers 1 if any was replaced.
+ * Replaces a sealed value that is unchanged. Arguments: key, field, what no other value begins with, the value after.
+ * Answers 1 if it was replaced.
  */
-export const replaceSeals: Script = {
-  name: 'replace-seals',
+export const replaceSeal: Script = {
+  name: 'replace-seal',
   lua: `
-local key, isReplaced = P .. ARGV[2], 0
-for at = 3, #ARGV, 3 do
-  local sealed, head = redis.call('HGET', key, ARGV[at]), ARGV[at + 1]
-  if sealed and string.sub(sealed, 1, #head) == head then
-    redis.call('HSET', key, ARGV[at], ARGV[at + 2])
-    isReplaced = 1
-  end
-end
-return isReplaced
+local key, field, head = P .. ARGV[2], ARGV[3], ARGV[4]
+local sealed = redis.call('HGET', key, field)
+if not sealed or string.sub(sealed, 1, #head) ~= head then return 0 end
+redis.call('HSET', key, field, ARGV[5])
+return 1
 `,
 };
 
