@@ -29,6 +29,9 @@ const SETTINGS = [
   'yes',
   '--repl-diskless-load',
   'swapdb',
+  // A compressed dump can hide a secret from a search.
+  '--rdbcompression',
+  'no',
 ];
 
 /** Starts a redis-server on loopback, and waits until it accepts connections. */
