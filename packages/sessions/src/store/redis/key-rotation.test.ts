@@ -302,6 +302,28 @@ describe('a node', () => {
     });
   });
 
+  it('that runs is refused with its next check when it lacks the key that others seal with [security 51]', async () => {
+    const { clock, sealedUnder, ...engine } = setUp();
+    const old = engine.join('a');
+    await old.check();
+    await clock.advance(4 * MINUTE_MS);
+    expect(old.rotation.isAnnounced).toBe(false);
+    const node = engine.join('b a');
+    await node.check();
+    await expect(old.check()).rejects.toMatchObject({
+      code: 'configuration',
+      message: expect.stringContaining(
+        'under the master key `b`, and `keys` has only `a`. Add it at the end',
+      ),
+    });
+    await clock.advance(MINUTE_MS);
+    expect(sealedUnder('a')).toEqual([]);
+    await expect(old.check()).rejects.toMatchObject({
+      message: expect.stringContaining('The marker is sealed under the key `b`; `keys` has `a`.'),
+    });
+    expect(old.rotation.isAnnounced).toBe(false);
+  });
+
   it('that was paused while others have moved its records has its key needed again', async () => {
     const { clock, old, node, ...engine } = await promoted();
     await clock.advance(4 * MINUTE_MS);
