@@ -15,6 +15,7 @@ import {
   send,
 } from '../support/raw-mcp.js';
 import { type RecordingApi, startRecordingApi } from '../support/recording-api.js';
+import { sharedNodes } from '../support/shared-sessions.js';
 import { registerTelemetrySdk, type TelemetrySdk } from '../support/telemetry-sdk.js';
 
 let sdk: TelemetrySdk;
@@ -47,6 +48,8 @@ const registerTools: RegisterTools = (server, context) => {
   }));
 };
 
+/** Whether the sessions are in this process. */
+const isAlone = sharedNodes() === undefined;
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const CLIENT_SPAN = '00f067aa0ba902b7';
 const HTTP_TRACE = '0af7651916cd43dd8448eb211c80319c';
@@ -139,6 +142,7 @@ describe('with an SDK of OpenTelemetry', () => {
     }
     await client.call('logout');
     expect(sdk.spans().some(named('mcp_sessions.revocation'))).toBe(true);
+    expect(spans.some(named('mcp_sessions.engine'))).toBe(!isAlone);
   });
 
   it('an origin that an API redirects to does not get the trace', async () => {
@@ -218,9 +222,9 @@ describe('with an SDK of OpenTelemetry', () => {
     expect(await value('mcp_sessions.logins', authenticated)).toBe(before + 1);
     const handles = { 'mcp_sessions.session.kind': 'handle', 'mcp_sessions.era': '2026' };
     expect(await value('mcp_sessions.sessions', handles)).toBe(1);
-    expect(await value('mcp_sessions.sessions.stored', { 'mcp_sessions.session.state': 'signed_in' })).toBe(
-      1,
-    );
+    const stored = await value('mcp_sessions.sessions.stored', { 'mcp_sessions.session.state': 'signed_in' });
+    expect(stored).toBe(isAlone ? 1 : 0);
+    expect(await value('mcp_sessions.engine.ready', {})).toBe(isAlone ? 0 : 1);
     const ended = { ...handles, 'mcp_sessions.reason': 'logout' };
     const ends = await value('mcp.server.session.duration', ended);
     await client.call('logout');
