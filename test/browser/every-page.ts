@@ -1,5 +1,7 @@
 import type { Page } from 'playwright-core';
 import type { LoginFailure } from '../../packages/sessions/src/session/session-events.js';
+import { isInstalled } from '../support/installed-program.js';
+import { REDIS } from '../support/redis-server.js';
 import type { PageStage } from './page-stage.js';
 
 /** A page, how a browser opens it, and its expected content. */
@@ -235,12 +237,31 @@ const PROBLEM_PAGES: readonly PageCase[] = [
   },
 ];
 
+/** The engine of several servers is a program, which may be missing. */
+const ENGINE_PAGES: readonly PageCase[] = isInstalled(REDIS)
+  ? [
+      {
+        name: 'engine-down',
+        open: async (page, stage) => page.goto(await stage.linkWithoutEngine()),
+        status: 503,
+        heading: 'Service unavailable',
+        says: ['Wait a few seconds, then reload this page.'],
+      },
+    ]
+  : [];
+
 /** Pages that differ in more than their text. */
 export const EVERY_KIND_OF_PAGE: readonly PageCase[] = [
   ...LOGIN_PAGES,
   ...FAILURE_PAGES.slice(0, 1),
   ...PROBLEM_PAGES,
+  ...ENGINE_PAGES,
 ];
 
 /** All pages. */
-export const EVERY_PAGE: readonly PageCase[] = [...LOGIN_PAGES, ...FAILURE_PAGES, ...PROBLEM_PAGES];
+export const EVERY_PAGE: readonly PageCase[] = [
+  ...LOGIN_PAGES,
+  ...FAILURE_PAGES,
+  ...PROBLEM_PAGES,
+  ...ENGINE_PAGES,
+];

@@ -1,7 +1,10 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { redisClusterWith } from '../../packages/sessions/src/store/redis/redis-cluster.js';
 import { systemRandom } from '../../packages/sessions/src/vault/random.js';
 import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
+import { eventually } from '../support/journal.js';
 import { connect2025, startLogin } from '../support/raw-mcp.js';
+import { startRedis } from '../support/redis-server.js';
 import { type SecuredNotes, startSecuredNotes } from '../support/secured-notes.js';
 import { LOGO } from './logo.js';
 
@@ -19,6 +22,8 @@ export interface PageStage {
   signInLink(state: 'up' | 'down' | 'unknown'): Promise<string>;
   /** The link of a login at a server that fails when the link is opened. */
   brokenLink(): Promise<string>;
+  /** The link of a login at a server whose engine has stopped since. */
+  linkWithoutEngine(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -39,6 +44,7 @@ export async function startPageStage(): Promise<PageStage> {
     startSecuredNotes('sign-in', { branding: BRANDING }),
   ]);
   const clients: Client[] = [];
+  const others: InProcessNotes[] = [];
   return {
     at: (path) => addressOf(notes, path),
     atLimited: (path) => addressOf(limited, path),
@@ -65,10 +71,25 @@ export async function startPageStage(): Promise<PageStage> {
       isBroken = true;
       return link;
     },
+    async linkWithoutEngine() {
+      const engine = await startRedis();
+      const keys = [`a:${Buffer.alloc(32, 7).toString('base64')}`];
+      const shared = await startInProcessNotes({
+        branding: BRANDING,
+        // A busy machine answers late.
+        cluster: redisClusterWith({ deadlineMs: 60_000 }, { url: engine.url, keys }),
+      });
+      others.push(shared);
+      const link = await startLogin(await connect2025(shared.mcp));
+      await engine.stop();
+      const isReady = async () => (await fetch(new URL('/readyz', shared.mcp))).ok;
+      await eventually('the server to notice', async () => ((await isReady()) ? undefined : true));
+      return link;
+    },
     async close() {
       isBroken = false;
       await Promise.all(clients.map((client) => client.close()));
-      await closeAll(notes, limited, broken, secured, misdirected);
+      await closeAll(notes, limited, broken, secured, misdirected, ...others);
     },
   };
 }

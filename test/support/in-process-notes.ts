@@ -33,6 +33,8 @@ export interface InProcessNotesOptions {
   readonly trustedProxies?: SessionsOptions['trustedProxies'];
   readonly limits?: SessionsOptions['limits'];
   readonly runtime?: SessionsOptions['runtime'];
+  /** The engine of several servers. Default: none. */
+  readonly cluster?: SessionsOptions['cluster'];
   /** Default: the stores of this process. */
   readonly createPorts?: CreatePorts;
   /** Default: off. */
@@ -98,6 +100,7 @@ export async function startInProcessNotes(options: InProcessNotesOptions = {}): 
     trustedProxies: options.trustedProxies,
     limits: options.limits,
     runtime: options.runtime,
+    cluster: options.cluster,
     ...(access && { access }),
     ...(options.logger && { logger: options.logger }),
   };
