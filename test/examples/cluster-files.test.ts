@@ -2,12 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 const root = new URL('../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
 const example = (name: string) => read(`examples/cluster/${name}`);
 const SYSTEMD_ANALYZE = '/usr/bin/systemd-analyze';
+const HAPROXY = '/usr/sbin/haproxy';
 const UNIT = 'mcp-sessions@.service';
 
 /** The settings without which an engine writes sessions to disk, or evicts them. */
@@ -40,6 +42,25 @@ describe('the examples of several servers', () => {
       expect(list).toContain(`--${setting} ${value}`);
     }
   });
+
+  it('give HAProxy an address in its container that no server can have', () => {
+    const compose = example('compose.yaml');
+    const last = (pattern: RegExp) => Number(pattern.exec(compose)?.[1]);
+    expect(last(/ipv4_address: 172[.]30[.]0[.](\d+)/)).toBeLessThan(last(/ip_range: 172[.]30[.]0[.](\d+)/));
+    expect(compose).toContain('MCP_SESSIONS_TRUSTED_PROXIES: 172.30.0.2\n');
+    expect(compose).toContain('ipv4_address: 172.30.0.2 ');
+  });
+
+  it.skipIf(!existsSync(HAPROXY)).each(['haproxy.cfg', 'haproxy-2026.cfg'])(
+    'have a %s that starts before the names of the servers are known',
+    (name) => {
+      const env = { MCP_SERVER_1: 'server1.invalid:3000' };
+      const file = fileURLToPath(new URL(`examples/cluster/${name}`, root));
+      const { stderr, error } = spawnSync(HAPROXY, ['-c', '-f', file], { encoding: 'utf8', env });
+      expect(error).toBeUndefined();
+      expect(stderr).not.toContain('[ALERT]');
+    },
+  );
 
   it.skipIf(!existsSync(SYSTEMD_ANALYZE))('have a unit that systemd accepts', () => {
     const folder = mkdtempSync(join(tmpdir(), 'unit-'));
