@@ -1,5 +1,6 @@
 import { type McpServer, ProtocolError } from '@modelcontextprotocol/server';
 import { afterEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import {
   createSessions,
   type RegisterTools,
@@ -100,6 +101,33 @@ describe('a new 2025 connection', () => {
     await connect();
     const answer = messageOf(await post(call2025('who'), await connect()));
     expect(answer.result?.content[0]?.text).toBe('{"name":"raw","version":"1"}');
+  });
+
+  it('has its schemas checked only where the first run of `tools` has registered no tool of the name', async () => {
+    const converted: string[] = [];
+    const named = (name: string) => {
+      const { '~standard': standard } = z.object({});
+      const input: typeof standard.jsonSchema.input = (options) => {
+        converted.push(name);
+        return standard.jsonSchema.input(options);
+      };
+      return { '~standard': { ...standard, jsonSchema: { ...standard.jsonSchema, input } } };
+    };
+    let names = ['known'];
+    const { connect, count } = await start({
+      tools: (server, context) => {
+        register(server, context);
+        for (const name of names)
+          server.registerTool(name, { inputSchema: named(name) }, () => ({ content: [] }));
+      },
+    });
+    expect(new Set(converted)).toEqual(new Set(['known']));
+    converted.length = 0;
+    await count(await connect());
+    expect(converted).toEqual([]);
+    names = ['known', 'new'];
+    await count(await connect());
+    expect(converted).toEqual(['new']);
   });
 
   it('can be ended before its first call', async () => {

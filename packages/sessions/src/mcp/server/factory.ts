@@ -22,11 +22,18 @@ import { ParkedCalls, type ParkedCallsOptions } from './parked-calls.js';
 import type { RunningCalls } from './running-calls.js';
 import { AuthorState } from './sdk-adapter/author-state.js';
 import { type OwnTools, ownToolsOf } from './sdk-adapter/own-tools.js';
+import type { Registration } from './sdk-adapter/registrations.js';
 import { guardServer, type ServerGuardOptions } from './sdk-adapter/server-guard.js';
 import { ServerTemplate, type TemplateTool } from './sdk-adapter/server-template.js';
 import { registerStatusResource } from './status-resource.js';
 import type { Subscriptions } from './subscriptions.js';
-import { assertServable, guardTools, requirementOf, type ToolGuardOptions } from './tool-guard.js';
+import {
+  assertNotReserved,
+  assertServable,
+  guardTools,
+  requirementOf,
+  type ToolGuardOptions,
+} from './tool-guard.js';
 
 /** The server information for clients. */
 export interface ServerInfo extends Implementation {
@@ -128,6 +135,8 @@ export class ServerFactory {
   readonly #rounds: LoginRounds;
   readonly #elicitation: ElicitationPolicy;
   readonly #template: ServerTemplate;
+  /** The kinds and names of what has been checked for the template. */
+  readonly #checked = new Set<string>();
   /** What the tool `login` needs, apart from what differs between server objects: the same object for all of them. */
   #login: Partial<Record<LoginKind, ParkedCallsOptions>> = {};
   readonly #guards: Readonly<Record<'perRequest' | 'ofConnection', ServerGuardOptions>>;
@@ -164,7 +173,10 @@ export class ServerFactory {
     });
     const { server } = this.#create({ era: '2026', hasHandles: true, isPerRequest: true }, 'template');
     this.#template = new ServerTemplate(server, {
-      check: assertServable,
+      check: (registration) => {
+        assertServable(registration);
+        this.#checked.add(kindAndName(registration));
+      },
       onError: options.onError,
       client: () => contexts.peek()?.client,
     });
@@ -191,21 +203,26 @@ export class ServerFactory {
 
   /** Makes a server object for a 2025 connection, and shows its tools. */
   makeFor2025(environment: Omit<ServerEnvironment, 'era'>): ServerFor2025 {
-    let isAuthors = false;
+    let step: 'own tools' | "author's tools" | 'later' = 'own tools';
     const authorState = new AuthorState();
     const { server, tools } = this.#create(
       { ...environment, era: '2025' },
       {
         check: (registration) => {
-          if (isAuthors) assertServable(registration);
+          if (step === 'own tools') return;
+          // `tools` makes the same schemas again for each connection. To check them takes longer than all the rest.
+          const isKnown = step === "author's tools" && this.#checked.has(kindAndName(registration));
+          if (isKnown) assertNotReserved(registration);
+          else assertServable(registration);
         },
         onConfigure: () => authorState.changed(),
       },
     );
-    isAuthors = true;
+    step = "author's tools";
     const own = ownToolsOf(server, tools);
     authorState.follow(server);
     this.#runTools(server);
+    step = 'later';
     authorState.begin();
     const { subscriptions } = this.#options;
     return {
@@ -301,4 +318,8 @@ export class ServerFactory {
     returned.then(undefined, onError);
     throw new SessionError('configuration', TOOLS_ARE_SYNCHRONOUS);
   }
+}
+
+function kindAndName({ kind, name }: Registration): string {
+  return `${kind} ${name}`;
 }

@@ -52,10 +52,19 @@ export interface ToolGuardOptions {
  * Checks what the author registers or updates.
  * @throws SessionError `configuration` if its name is reserved, or if one of its schemas cannot be listed
  */
-export function assertServable({ kind, name, place, config }: Registration): void {
+export function assertServable(registration: Registration): void {
+  assertNotReserved(registration);
+  assertSchemas(registration);
+}
+
+/** @throws SessionError `configuration` */
+export function assertNotReserved({ kind, name, place }: Registration): void {
   if (kind === 'tool' && OWN_TOOLS.has(name)) throw reserved(`tool name "${name}"`, 'a tool of this name');
   if (kind === 'resource' && place === STATUS_URI)
     throw reserved(`URI "${STATUS_URI}"`, 'a resource of this URI');
+}
+
+function assertSchemas({ kind, name, config }: Registration): void {
   if (kind === 'tool') checkInput(config.inputSchema, { kind, name, option: 'inputSchema' });
   if (kind === 'tool' && config.outputSchema !== undefined)
     checkOutput(config.outputSchema, { kind, name, option: 'outputSchema' });
@@ -72,7 +81,7 @@ const checkOutput = rememberedFor(listable);
 const checkPrompt = rememberedFor(listable);
 
 function listable(given: unknown, place: SchemaPlace): StandardSchemaWithJSON {
-  const schema = standardSchemaOf(given, place);
+  const schema = withKnownJson(standardSchemaOf(given, place));
   assertListable(schema, place);
   return schema;
 }
