@@ -114,7 +114,7 @@ describe.skipIf(!isInstalled(REDIS))('two processes whose master key changes', (
     expect(answers.length).toBeGreaterThan(10);
     expect(answers.filter((text) => !text.includes('alice'))).toEqual([]);
     expect(balancer.broken).toBe(0);
-    // Nobody has logged in again, and nothing was refreshed.
+    // No user has logged in again, and no token was refreshed.
     expect((await quiet.call('whoami')).text).toContain('bob');
     expect(provider.issued.entries.length).toBe(tokens);
     expect((await fetch(String(waiting.structured.loginUrl))).status).toBe(200);

@@ -3,6 +3,9 @@ import { sharedLoad } from '../time/promises.js';
 
 type Jose = typeof import('jose');
 
+/** Loads jose, which only servers that verify access tokens need. */
+export const loadJose = (): Promise<Jose> => import('jose');
+
 /** jose, and the keys of an issuer. */
 interface IssuerKeys {
   readonly jose: Jose;
@@ -20,7 +23,7 @@ const ADDRESS = new URL('https://issuer.invalid/');
  */
 export function issuerKeys(request: () => Promise<object>): () => Promise<IssuerKeys> {
   return sharedLoad(async () => {
-    const jose = await import('jose');
+    const jose = await loadJose();
     const keys = jose.createRemoteJWKSet(ADDRESS, {
       [jose.customFetch]: async () => Response.json(await request()),
     });

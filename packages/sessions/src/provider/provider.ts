@@ -86,7 +86,16 @@ export class Provider {
   readonly discard: ProviderRequests['discard'] = async (tokens) => (await this.#loaded()).discard(tokens);
 
   readonly #loaded = sharedLoad(async () => {
-    const { ProviderRequests } = await import('./provider-requests.js');
+    const { ProviderRequests } = await importRequests();
     return new ProviderRequests(this.#settings, this.#runtime);
   });
 }
+
+const importRequests = () => import('./provider-requests.js');
+
+/** Load what requests to providers need, in parts that take little time each. */
+export const providerModules: readonly (() => Promise<unknown>)[] = [
+  () => import('openid-client'),
+  importRequests,
+  () => import('./authorization-server.js'),
+];

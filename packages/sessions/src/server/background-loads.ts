@@ -1,12 +1,12 @@
+import { loadJose } from '../access/issuer-keys.js';
 import type { RequestsInFlight } from '../http/request-end.js';
+import { providerModules } from '../provider/provider.js';
 
 /** What only logins, pages and access tokens need. What others are built on comes first, so that each takes little. */
 const MODULES: readonly (() => Promise<unknown>)[] = [
   () => import('hono'),
-  () => import('jose'),
-  () => import('openid-client'),
-  () => import('../provider/provider-requests.js'),
-  () => import('../provider/authorization-server.js'),
+  loadJose,
+  ...providerModules,
   () => import('./app.js'),
 ];
 
