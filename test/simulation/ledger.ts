@@ -22,6 +22,8 @@ export interface LedgerOptions {
   /** The current number of sign-outs of a session, from its record in the store. */
   readonly epochOf: (ref: string) => number;
   readonly now: () => number;
+  /** How far the clock of a node may be off. */
+  readonly clockErrorMs: number;
   /** Whether a node may still act on what it has read before another node has changed it. */
   readonly mayLag: boolean;
   /**
@@ -49,7 +51,10 @@ export class Ledger {
   readonly #options: LedgerOptions;
   readonly #refs = new Set<string>();
   readonly #logins = new Map<number, Login>();
-  readonly #ended = new Set<string>();
+  /** When each session ended. */
+  readonly #ended = new Map<string, number>();
+  /** Sessions whose newest state an engine has lost. */
+  readonly #excused = new Set<string>();
   readonly violations: Violation[] = [];
 
   constructor(options: LedgerOptions) {
@@ -64,6 +69,7 @@ export class Ledger {
   /** A login is committed to a session next. */
   began(family: number, { ref, epoch }: SessionRecord, signOuts: number): void {
     this.#logins.set(family, { ref, epoch, signOuts, overAtMs: undefined });
+    if (this.#excused.has(ref)) this.#options.families.excuse(family);
   }
 
   /** A login was refused, or replaced by a later one. */
@@ -75,16 +81,38 @@ export class Ledger {
   /** A pending handle's logins belong to another session from now on. */
   moved(from: string, to: string): void {
     this.#refs.add(to);
+    if (this.#excused.has(from)) this.excuse([to]);
     for (const login of this.#logins.values())
       if (login.ref === from) Object.assign(login, { ref: to, epoch: 0, signOuts: 0 });
+  }
+
+  /**
+   * An engine has lost its newest writes. What is said of these sessions from now on may be older than what was said
+   * before, and their refresh tokens may be used up.
+   */
+  excuse(refs: Iterable<string>): void {
+    for (const ref of refs) this.#excused.add(ref);
+    for (const [family, { ref }] of this.#logins)
+      if (this.#excused.has(ref)) this.#options.families.excuse(family);
+  }
+
+  isExcused(ref: string): boolean {
+    return this.#excused.has(ref);
+  }
+
+  /** A node has served a session. @param beganAtMs when it began to look for it */
+  served(ref: string, beganAtMs: number): void {
+    const endedAtMs = this.#ended.get(ref);
+    if (endedAtMs !== undefined && endedAtMs < beganAtMs && !this.isExcused(ref))
+      this.#violated('A session was served after its end.');
   }
 
   handle(event: InternalEvent): void {
     switch (event.type) {
       case 'session.ended':
-        if (this.#ended.has(event.ref) && !this.#options.mayEndTwice(event.ref))
+        if (this.#ended.has(event.ref) && !this.#options.mayEndTwice(event.ref) && !this.isExcused(event.ref))
           this.#violated('A session ended twice.');
-        this.#ended.add(event.ref);
+        this.#ended.set(event.ref, this.#options.now());
         if (event.reason !== 'replaced') this.#endLogins(event.ref, Number.POSITIVE_INFINITY);
         return;
       case 'session.signed_out':
@@ -99,8 +127,9 @@ export class Ledger {
 
   /** An API was called. */
   used({ token, ref, signOuts, beganAtMs }: ApiRequest): void {
-    const { families, now, mayLag } = this.#options;
-    if (families.hasExpired(token, now())) this.#violated('A token was used after its end.');
+    const { families, now, clockErrorMs, mayLag } = this.#options;
+    if (this.isExcused(ref)) return;
+    if (families.hasExpired(token, now() - clockErrorMs)) this.#violated('A token was used after its end.');
     const login = this.#logins.get(families.of(token));
     if (!login || login.ref !== ref) this.#violated('A session used a token of another session.');
     else if (login.overAtMs !== undefined && !(mayLag && beganAtMs <= login.overAtMs))
@@ -118,7 +147,7 @@ export class Ledger {
   /** A token was found under seal in the record of a session. */
   found(token: string, ref: string): void {
     // A handle that a promotion has not returned yet has no client.
-    if (!this.#refs.has(ref)) return;
+    if (!this.#refs.has(ref) || this.isExcused(ref)) return;
     const login = this.#logins.get(this.#options.families.of(token));
     if (!login || login.ref !== ref) this.#violated('A record holds a token of another session.');
     else if (login.overAtMs !== undefined) this.#violated('A record holds a token after its sign-out.');

@@ -162,6 +162,90 @@ export const bugsOfNodes = {
   },
 } satisfies Readonly<Record<string, PlantedParts>>;
 
+/** Bugs of the adapter for Redis, and of those who use it, that show if several nodes share an engine with its faults. */
+export const bugsOfRedis = {
+  'a command that takes effect after its caller has given up': {
+    patchScripts: without(/if now > tonumber\(ARGV\[1\]\) then .* end/),
+  },
+
+  'a change that does not compare the version': {
+    patchScripts: replacing(
+      ['replace-session'],
+      "if redis.call('HGET', sessionKey(ref), 'v') ~= ARGV[3] then return 0 end",
+      '',
+    ),
+  },
+
+  'a refresh that commits whatever has happened since':
+    plantedBugs['a refresh that commits whatever has happened since'],
+
+  'a visit that revives an ended session': {
+    wrapStore: (store) => {
+      const seen = new Map<string, SessionRecord>();
+      return withMethods(store, {
+        visit: async (...visit) => {
+          const record = await store.visit(...visit);
+          if (record) seen.set(record.ref, record);
+          const last = seen.get(visit[0]);
+          if (!record && last) await store.insert(last, UNLIMITED);
+          return record ?? last;
+        },
+      });
+    },
+  },
+
+  'due sessions without a lease': {
+    patchScripts: replacing(
+      ['due-sessions'],
+      "redis.call('ZADD', P .. 'due', string.format('%.3f', now + ARGV[3]), ref)",
+      "redis.call('ZREM', P .. 'due', ref)",
+    ),
+  },
+
+  'a sign-out that leaves the index': {
+    patchScripts: replacing(
+      ['replace-session', 'take-session'],
+      "redis.call('ZREM', P .. 'i:' .. name, ref)",
+      'local _ = name',
+    ),
+  },
+
+  'an end that leaves the record where it is': plantedBugs['an end that leaves the record where it is'],
+
+  'a limit of sessions that is checked apart from the insertion':
+    plantedBugs['a limit of sessions that is checked apart from the insertion'],
+
+  'tokens that come late and are revoked although an account has their grant':
+    bugsOfNodes['tokens that come late and are revoked although an account has their grant'],
+
+  'sign-outs that do not make session objects void':
+    bugsOfNodes['sign-outs that do not make session objects void'],
+
+  'a claim of a refresh that others ignore': bugsOfNodes['a claim of a refresh that others ignore'],
+
+  'a refresh that is sent although its claim has ended':
+    bugsOfNodes['a refresh that is sent although its claim has ended'],
+} satisfies Readonly<Record<string, PlantedParts>>;
+
+const UNLIMITED = { maxSessions: 1_000_000, maxAnonymous: 1_000_000 };
+
+/** Takes something out of every script. */
+function without(text: RegExp): (lua: string) => string {
+  return (lua) => {
+    if (!text.test(lua)) throw new Error(`No script has ${text}.`);
+    return lua.replace(text, '');
+  };
+}
+
+/** Replaces something in some scripts. */
+function replacing(scripts: readonly string[], text: string, by: string): (lua: string) => string {
+  return (lua) => {
+    if (!scripts.some((name) => lua.startsWith(`-- mcp-sessions ${name} `))) return lua;
+    if (!lua.includes(text)) throw new Error(`No script has ${text}.`);
+    return lua.replace(text, by);
+  };
+}
+
 type Accounts = SessionRecord['accounts'];
 
 /**
@@ -247,7 +331,7 @@ function mixingUp(store: SessionStore): SessionStore {
 async function overwrite(store: SessionStore, next: SessionRecord): Promise<boolean> {
   const current = await store.get(next.ref);
   if (current) return store.replace(next, current.version);
-  const { kind } = await store.insert(next, { maxSessions: 1_000_000, maxAnonymous: 1_000_000 });
+  const { kind } = await store.insert(next, UNLIMITED);
   return kind === 'inserted';
 }
 

@@ -5,18 +5,24 @@ import type {
   SessionRecord,
   SessionSnapshot,
 } from '../../packages/sessions/src/session/session-record.js';
+import { finalizersOf } from './finalizers.js';
 import { API, type SimulatedNode } from './simulated-node.js';
 import type { World } from './world.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
 
 /** Work that has not ended after an hour does not end. */
 const LONGEST_TENTHS = 36_000;
 
 /** The longest wait for a refresh, before another action at the same time. */
 const LONGEST_MEETING_MS = 15 * MINUTE;
+
+/** The longest times in which no client does anything. */
+export interface Pauses {
+  readonly rareMs: number;
+  readonly usualMs: number;
+}
 
 /** A client, as far as it knows its own session. */
 interface Client {
@@ -60,8 +66,11 @@ export class Scenario {
   #logins = 0;
   steps = 0;
 
-  constructor(world: World, clients: number) {
+  readonly #pauses: Pauses;
+
+  constructor(world: World, clients: number, pauses: Pauses) {
     this.#world = world;
+    this.#pauses = pauses;
     const { random } = world;
     this.#clients = Array.from({ length: clients }, (_, index) => ({
       name: `user${index}`,
@@ -114,11 +123,11 @@ export class Scenario {
     if (this.#underWay.size > 0) ledger.violated(`${this.#underWay.size} calls never came to an end.`);
   }
 
-  /** Time in which clients mostly act at once, sometimes wait for minutes, and rarely pause for hours. */
+  /** Time in which clients mostly act at once, sometimes wait, and rarely pause for long. */
   #pause(): number {
     const { random } = this.#world;
-    if (random.chance(0.02)) return random.below(2 * HOUR);
-    if (random.chance(0.1)) return random.below(10 * MINUTE);
+    if (random.chance(0.02)) return random.below(this.#pauses.rareMs);
+    if (random.chance(0.1)) return random.below(this.#pauses.usualMs);
     return random.below(random.chance(0.5) ? 60 : 2 * SECOND);
   }
 
@@ -140,6 +149,7 @@ export class Scenario {
   /** Rarely stops a node for a while, and more rarely kills one. */
   #disturb(): void {
     const { random } = this.#world;
+    this.#world.engine.disturb();
     const node = random.pick(this.#world.nodes);
     if (random.chance(0.01)) node.clock.freeze(10 * SECOND + random.below(170 * SECOND));
     if (!random.chance(0.003)) return;
@@ -158,11 +168,16 @@ export class Scenario {
   async #act(node: SimulatedNode, client: Client, action: Action): Promise<void> {
     const { registry } = node.bench;
     const known = client.record;
+    const { ledger, clock } = this.#world;
+    const beganAtMs = clock.now();
     const record = known && (await registry.get(known.ref));
     if (!record) {
+      if (known && this.#world.goesOn(known) && !ledger.isExcused(known.ref))
+        ledger.violated('A session was not served although it goes on.');
       if (client.record === known) client.record = undefined;
       return;
     }
+    ledger.served(record.ref, beganAtMs);
     switch (action) {
       case 'call':
         client.kept ??= record;
@@ -200,10 +215,23 @@ export class Scenario {
     await bench.registry.touch(record.ref);
     const snapshot = leaseOf(record);
     const url = `${API}/${record.ref}/${this.#world.signOutsOf(record)}/${this.#world.clock.now()}`;
-    const calls = Array.from({ length: random.chance(0.1) ? 10 : 1 }, () =>
-      sessionFetch({ snapshot, preferred: 'idp', given: new Map() }, url, {}),
-    );
-    await Promise.all(calls);
+    const calls: Promise<Response>[] = [];
+    const finalize = finalizersOf(() => {
+      for (let count = random.chance(0.1) ? 10 : 1; count > 0; count--)
+        calls.push(sessionFetch({ snapshot, preferred: 'idp', given: new Map() }, url, {}));
+    });
+    void Promise.allSettled(calls).then(finalize);
+    await Promise.all(calls).catch((error: unknown) => {
+      const isSignedOut = error instanceof SessionError && error.code === 'signed_out';
+      if (
+        isSignedOut &&
+        this.#world.followsOthers &&
+        this.#world.goesOn(record) &&
+        !this.#world.ledger.isExcused(record.ref)
+      )
+        this.#world.ledger.violated('A call was aborted although its session goes on.');
+      throw error;
+    });
   }
 
   async #logIn({ bench }: SimulatedNode, client: Client, record: SessionRecord): Promise<void> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { firstViolation } from './first-violation.js';
-import { bugsOfNodes, plantedBugs } from './planted-bugs.js';
+import { bugsOfNodes, bugsOfRedis, plantedBugs } from './planted-bugs.js';
 
 describe('the lives of sessions', () => {
   it('keep every promise in 200 seeds [security 8, 10, 17, 19, 20, 21, 22, 34, 38, 42]', async () => {
@@ -9,6 +9,16 @@ describe('the lives of sessions', () => {
 
   it('keep every promise at two nodes in 1,000 seeds [security 8, 10, 17, 19, 20, 22, 34, 52]', async () => {
     expect(await firstViolation(1000, {}, { nodes: 2 })).toBeUndefined();
+  });
+
+  it('keep every promise at three nodes of Redis in 200 seeds [security 8, 10, 17, 19, 20, 22, 34, 52]', async () => {
+    expect(await firstViolation(200, {}, { nodes: 3, engine: 'redis' })).toBeUndefined();
+  });
+});
+
+describe('a simulation of three nodes of Redis', () => {
+  it.each(Object.entries(bugsOfRedis))('notices %s within 100 seeds', async (_name, planted) => {
+    expect(await firstViolation(100, planted, { nodes: 3, engine: 'redis' })).toBeDefined();
   });
 });
 

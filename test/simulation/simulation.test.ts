@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { firstViolation } from './first-violation.js';
-import { bugsOfNodes, plantedBugs } from './planted-bugs.js';
+import { bugsOfNodes, bugsOfRedis, plantedBugs } from './planted-bugs.js';
 import { simulate } from './simulate.js';
 
 /** Bugs that one of the first seeds reveals. */
@@ -46,6 +46,24 @@ describe('two nodes that share sessions, of which some are stopped and some cras
     expect(await firstViolation(20, {}, { nodes: 2, isMeant })).toBeUndefined();
     const planted = bugsOfNodes['tokens that come late and are revoked although an account has their grant'];
     expect(await firstViolation(20, planted, { nodes: 2, isMeant })).toBeDefined();
+  });
+});
+
+describe('three nodes of an engine that is silent, loses messages, is restarted and fails over', () => {
+  const options = { nodes: 3, engine: 'redis' } as const;
+
+  it('keep every promise in 3 seeds [security 8, 10, 17, 19, 20, 22, 34, 52]', async () => {
+    expect(await firstViolation(3, {}, options)).toBeUndefined();
+  });
+
+  it('are the same again for the same seed', async () => {
+    expect(await simulate(1, {}, options)).toEqual(await simulate(1, {}, options));
+  });
+
+  it('run no command whose caller has given up', async () => {
+    const isMeant = (message: string) => message.startsWith('A command took effect');
+    const planted = bugsOfRedis['a command that takes effect after its caller has given up'];
+    expect(await firstViolation(1, planted, { ...options, isMeant })).toBeDefined();
   });
 });
 

@@ -24,6 +24,8 @@ interface Family {
   readonly repeated: Set<number>;
   /** The newest tokens reached no caller, so they cannot be revoked. */
   isOutOfReach: boolean;
+  /** An engine has lost what its refreshes have written. */
+  isExcused: boolean;
 }
 
 /** The time after which another node may send a refresh token again: a minute after the claim, which is five seconds old at most when the token is sent. */
@@ -62,6 +64,7 @@ export class TokenFamilies {
       takenOver: new Set(),
       repeated: new Set(),
       isOutOfReach: false,
+      isExcused: false,
     };
     return this.#families.push(family) - 1;
   }
@@ -85,6 +88,15 @@ export class TokenFamilies {
     return this.#at(family).isAlive;
   }
 
+  /** An engine has lost what was known of a family: its refresh token may be sent again, and may be used up. */
+  excuse(family: number): void {
+    this.#at(family).isExcused = true;
+  }
+
+  isExcused(family: number): boolean {
+    return this.#at(family).isExcused;
+  }
+
   /** Those whose tokens can still be used. */
   living(): number[] {
     return this.#families.flatMap(({ isAlive, isOutOfReach }, family) =>
@@ -95,11 +107,11 @@ export class TokenFamilies {
   /** Whether a refresh token must be accepted, as far as a caller knows that sent it and got the answers. */
   isGood(refreshToken: string): boolean {
     const { family, number } = numbersOf(refreshToken);
-    const { isAlive, refresh, unanswered, takenOver, underWay } = this.#at(family);
+    const { isAlive, isExcused, refresh, unanswered, takenOver, underWay } = this.#at(family);
     // A sender that has no answer yet may be gone.
     const isStopped = this.#canCrash && underWay.has(number);
     const isUnknown = unanswered.has(number) || takenOver.has(number) || isStopped;
-    return isAlive && refresh === number && !isUnknown;
+    return isAlive && !isExcused && refresh === number && !isUnknown;
   }
 
   /** Whether an access token has run out. */
@@ -125,6 +137,11 @@ export class TokenFamilies {
     // The first sender may commit late. If its refresh token stays good, the next token set has the same one.
     const isOfNextSet = !rotates && repeated.has(number);
     if (mayRepeat) repeated.add(number);
+    const { isExcused } = this.#at(family);
+    if (isExcused) {
+      underWay.add(number);
+      return;
+    }
     if ((underWay.has(number) || isUsedUp) && mayRepeat) takenOver.add(number);
     else if (underWay.has(number) && !isOfNextSet)
       this.misuses.push('A refresh token was sent twice at the same time.');

@@ -4,17 +4,21 @@ import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
 import type { InternalEvent } from '../../packages/sessions/src/session/session-events.js';
 import { isSignedIn, type SessionRecord } from '../../packages/sessions/src/session/session-record.js';
 import type { SessionStore } from '../../packages/sessions/src/session/session-store.js';
+import type { Ports } from '../../packages/sessions/src/store/ports.js';
 import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import { KeyHierarchy } from '../../packages/sessions/src/vault/key-hierarchy.js';
 import { wipeTokenSet } from '../../packages/sessions/src/vault/token-set.js';
 import { type SealedRecord, Vault } from '../../packages/sessions/src/vault/vault.js';
-import { ModelledEngine, type ModelledEngineOptions } from '../support/modelled-engine.js';
+import type { ModelledEngineOptions } from '../support/modelled-engine.js';
 import type { NodeClock } from '../support/node-clock.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import type { SessionBenchParts } from '../support/session-bench.js';
 import { Ledger } from './ledger.js';
+import { RedisEngine } from './redis-engine.js';
+import type { EngineObserver, SharedEngine } from './shared-engine.js';
 import { type SendRefresh, SimulatedNode } from './simulated-node.js';
 import { type ProviderFaults, SimulatedProvider } from './simulated-provider.js';
+import { StoresEngine } from './stores-engine.js';
 
 /** The parts of the library that a simulation replaces, to check that it finds planted bugs. */
 export interface PlantedParts extends SessionBenchParts {
@@ -22,6 +26,10 @@ export interface PlantedParts extends SessionBenchParts {
   /** Its result replaces the function that sends a refresh. */
   readonly wrapSend?: (send: SendRefresh) => SendRefresh;
   readonly wrapStore?: (store: SessionStore, clock: VirtualClock) => SessionStore;
+  /** Replaces the ports of each node of Redis. */
+  readonly wrapPorts?: (ports: Ports) => Ports;
+  /** Changes the text of the scripts of Redis. */
+  readonly patchScripts?: (lua: string) => string;
 }
 
 export interface WorldFaults extends Omit<ProviderFaults, 'freezes'> {
@@ -42,7 +50,15 @@ export interface WorldOptions {
   readonly faults: WorldFaults;
   /** The number of nodes that share the sessions. */
   readonly nodes: number;
+  /** What they share: stores behind a network, or Redis. */
+  readonly engine: 'stores' | 'redis';
 }
+
+/** How far the clocks of nodes are ahead of that of an engine at most, and how much faster or slower they are. */
+const LARGEST_SKEW_MS = 10 * 60_000;
+const LARGEST_DRIFT = 5e-5;
+/** The difference between two clocks that follow an engine, and another one after a failover. */
+const LARGEST_CLOCK_ERROR_MS = 500;
 
 /** The environment of a simulation: clock, store, provider, API, and the library. */
 export class World {
@@ -51,11 +67,11 @@ export class World {
   readonly provider: SimulatedProvider;
   readonly ledger: Ledger;
   readonly nodes: SimulatedNode[];
-  readonly #engine: ModelledEngine;
+  readonly engine: SharedEngine;
   readonly #createNode: () => SimulatedNode;
   readonly #tokens: AccountTokens;
   readonly #faults: WorldFaults;
-  readonly #records = new Map<SessionRef, SessionRecord>();
+  readonly #nodeCount: number;
   /** The number of sign-outs of a session at each version of its record. */
   readonly #signOuts = new Map<string, number>();
   readonly #seals = new Set<SealedRecord>();
@@ -63,46 +79,35 @@ export class World {
   readonly #unanswered = new Set<unknown>();
   #isCalm = false;
   #hasCrashed = false;
+  /** Whether the engine has lost writes or answers. */
+  #hasLost = false;
 
-  constructor(seed: number, { faults, nodes }: WorldOptions, planted: PlantedParts = {}) {
+  constructor(seed: number, { faults, nodes, engine }: WorldOptions, planted: PlantedParts = {}) {
     this.#faults = faults;
+    this.#nodeCount = nodes;
+    this.followsOthers = engine === 'redis';
     this.random = new SeededRandom(seed);
     const { random, clock } = this;
     this.provider = new SimulatedProvider(random, clock, { ...faults, freezes: nodes > 1 ? 0.02 : 0 });
-    const recordOf = (ref: string) => this.#records.get(ref as SessionRef);
     this.ledger = new Ledger({
       families: this.provider.families,
-      epochOf: (ref) => recordOf(ref)?.epoch ?? 0,
+      epochOf: (ref) => this.#recordOf(ref)?.epoch ?? 0,
       now: () => clock.now(),
+      clockErrorMs: engine === 'redis' ? LARGEST_CLOCK_ERROR_MS : 0,
       mayLag: nodes > 1,
       mayEndTwice: (ref) => nodes > 1 && this.#unanswered.has(ref),
     });
-    const { wrapStore = (store) => store, createVault = (keys, bytes) => new Vault(keys, bytes) } = planted;
-    const watched = (store: SessionStore) =>
-      this.#watchingGivenUp(this.#countingSignOuts(this.#countingSessions(store)));
-    const { storeDelayMs: delayMs, storeLosses: losses } = faults;
-    this.#engine = new ModelledEngine({
-      clock,
-      random,
-      delayMs,
-      losses,
-      // One node wipes the very buffers that the engine has: the simulation looks at them.
-      copies: nodes > 1,
-      records: this.#records,
-      onRejected: (method, [ref]) => {
-        if (method === 'take') this.#unanswered.add(ref);
-      },
-      createDeadlines: planted.createDeadlines,
-      wrap: (stores) => ({ ...stores, sessions: wrapStore(watched(stores.sessions), clock) }),
-    });
+    const { createVault = (keys, bytes) => new Vault(keys, bytes) } = planted;
     const keys = new KeyHierarchy(random.bytes(32));
+    this.engine = engine === 'redis' ? this.#redisEngine(keys, planted) : this.#storesEngine(planted);
     this.#createNode = () =>
       new SimulatedNode({
         clock,
         keys,
         random: random.bytes,
         maxSessions: faults.maxSessions,
-        engine: this.#engine,
+        clockError: engine === 'redis' ? this.#clockError() : { aheadMs: 0, drift: 0 },
+        engine: this.engine,
         provider: this.provider,
         wrapSend: planted.wrapSend,
         onRevocation: (token) => this.#inspectRevocation(token),
@@ -130,6 +135,25 @@ export class World {
     this.nodes[this.nodes.indexOf(node)] = this.#createNode();
   }
 
+  /** Whether nodes follow the changes of each other, so that each knows why it aborts a call. */
+  readonly followsOthers: boolean;
+
+  /** Whether a session has been in the engine without a sign-out since it had this record. */
+  goesOn(record: SessionRecord): boolean {
+    const current = this.#recordOf(record.ref);
+    return current?.epoch === record.epoch && this.signOutsOf(current) === this.signOutsOf(record);
+  }
+
+  #recordOf(ref: string): SessionRecord | undefined {
+    // Only references are asked for.
+    return this.engine.records.get(ref as SessionRef);
+  }
+
+  /** Stops all nodes, for good. */
+  stopNodes(): void {
+    for (const { clock } of this.nodes) clock.crash();
+  }
+
   #note(event: InternalEvent): void {
     this.events.push(event);
     this.ledger.handle(event);
@@ -137,7 +161,7 @@ export class World {
 
   /** Whether no message to or from the store and the provider is in transit. */
   get isAtRest(): boolean {
-    return this.#engine.travelling === 0 && this.provider.travelling === 0;
+    return this.engine.travelling === 0 && this.provider.travelling === 0;
   }
 
   /** How many sign-outs a session had seen when this was its record. */
@@ -148,13 +172,15 @@ export class World {
   /** From now on nothing fails, and no message is lost. */
   calmDown(): void {
     this.#isCalm = true;
-    this.#engine.isCalm = true;
+    this.engine.calmDown();
     this.provider.calmDown();
   }
 
   /** Opens the sealed tokens in the store, and checks their owners. */
   inspectRecords(): void {
-    for (const record of this.#records.values()) {
+    const contradiction = this.engine.contradiction();
+    if (contradiction) this.ledger.violated(contradiction);
+    for (const record of this.engine.records.values()) {
       for (const account of Object.values(record.accounts)) {
         const tokens = this.#tokens.open(record, account);
         if (!tokens) continue;
@@ -169,7 +195,7 @@ export class World {
     // Copies that another node has cannot be wiped.
     if (this.nodes.length > 1) return;
     const inUse = new Set<SealedRecord | undefined>();
-    for (const { accounts } of this.#records.values()) {
+    for (const { accounts } of this.engine.records.values()) {
       for (const { sealed } of Object.values(accounts)) inUse.add(sealed);
     }
     for (const sealed of this.#seals) {
@@ -183,7 +209,7 @@ export class World {
   /** The invariant after a time without faults of the provider: every login has been refreshed. */
   inspectFreshness(): void {
     const now = this.clock.now();
-    for (const { kind, accounts } of this.#records.values()) {
+    for (const { kind, accounts } of this.engine.records.values()) {
       if (kind === 'pending-handle') continue;
       for (const { state, hasRefreshToken, expiresAtMs = 0, failures } of Object.values(accounts)) {
         const isFresh = now < expiresAtMs && failures === undefined;
@@ -206,7 +232,8 @@ export class World {
   #inspectRevocation(token: string): void {
     const { families } = this.provider;
     const family = families.of(token);
-    for (const record of this.#records.values()) {
+    if (families.isExcused(family)) return;
+    for (const record of this.engine.records.values()) {
       for (const account of Object.values(record.accounts)) {
         const tokens = this.#tokens.open(record, account);
         if (!tokens) continue;
@@ -221,47 +248,84 @@ export class World {
   inspectEnd(): void {
     this.inspectRest();
     this.inspectRequests();
-    const deadlines = this.#engine.deadlines.size;
     const errors = this.nodes.flatMap(({ bench }) => bench.errors);
-    const left = { sessions: this.#records.size, deadlines };
-    for (const [what, count] of Object.entries(left)) {
+    for (const [what, count] of Object.entries(this.engine.leftovers())) {
       if (count > 0) this.ledger.violated(`At the end, ${count} ${what} are left.`);
     }
     const living = this.provider.families.living();
     // Tokens whose store reply was lost, or whose node has crashed, cannot have been revoked.
-    if (living.length > 0 && this.#faults.storeLosses === 0 && !this.#hasCrashed)
+    if (living.length > 0 && this.#faults.storeLosses === 0 && !this.#hasCrashed && !this.#hasLost)
       this.ledger.violated(`${living.length} logins were never revoked at the provider.`);
     const unexpected = errors.filter((error) => !isLoss(error));
     if (unexpected.length > 0) this.ledger.violated(`An internal error: ${String(unexpected[0])}`);
   }
 
-  /** The invariant of the limit, whenever a session is added. */
-  #countingSessions(store: SessionStore): SessionStore {
-    const insert = store.insert.bind(store);
-    store.insert = (...given) => {
-      const insertion = insert(...given);
-      if (this.#records.size > this.#faults.maxSessions)
-        this.ledger.violated('There are more sessions than the limit allows.');
-      return insertion;
-    };
-    return store;
+  #clockError(): { readonly aheadMs: number; readonly drift: number } {
+    const { random } = this;
+    return { aheadMs: random.below(LARGEST_SKEW_MS), drift: (2 * random.fraction() - 1) * LARGEST_DRIFT };
   }
 
-  #countingSignOuts(store: SessionStore): SessionStore {
-    const replace = store.replace.bind(store);
-    store.replace = (next, ifVersion) => {
-      const before = this.#records.get(next.ref);
-      const isOtherUser = before?.accounts.idp?.subject !== next.accounts.idp?.subject;
-      const isSignOut = before !== undefined && isSignedIn(before) && isOtherUser;
-      const signOuts = this.signOutsOf({ ref: next.ref, version: ifVersion }) + (isSignOut ? 1 : 0);
-      const replaced = replace(next, ifVersion);
-      if (this.#records.get(next.ref)?.version === next.version) {
-        this.#signOuts.set(`${next.ref} ${next.version}`, signOuts);
-        if (isSignOut) this.#noteNextUser(next, signOuts);
-      }
-      return replaced;
+  #storesEngine({ wrapStore = (store) => store, createDeadlines }: PlantedParts): StoresEngine {
+    const { clock, random } = this;
+    const { storeDelayMs: delayMs, storeLosses: losses } = this.#faults;
+    return new StoresEngine({
+      clock,
+      random,
+      delayMs,
+      losses,
+      // One node wipes the very buffers that the engine has: the simulation looks at them.
+      copies: this.#nodeCount > 1,
+      createDeadlines,
+      observer: this.#observer,
+      wrapStore,
+    });
+  }
+
+  #redisEngine(keys: KeyHierarchy, planted: PlantedParts): RedisEngine {
+    const { wrapStore = (store) => store, wrapPorts = (ports) => ports, patchScripts } = planted;
+    const { clock, random } = this;
+    const { storeDelayMs: delayMs, storeLosses: losses } = this.#faults;
+    const observer = this.#observer;
+    return new RedisEngine({
+      clock,
+      random,
+      delayMs,
+      losses,
+      keys,
+      observer,
+      wrapStore,
+      wrapPorts,
+      patchScripts,
+    });
+  }
+
+  readonly #observer: EngineObserver = {
+    // The invariant of the limit. What a failover has lost is written again although others have come meanwhile.
+    inserted: (sizeBefore) => {
+      if (this.engine.records.size > Math.max(this.#faults.maxSessions, sizeBefore))
+        this.ledger.violated('There are more sessions than the limit allows.');
+    },
+    replacing: (next, ifVersion) => this.#replacing(next, ifVersion),
+    removedPerhaps: (ref) => this.#unanswered.add(ref),
+    tookEffectLate: (command) =>
+      this.ledger.violated(`A command took effect after its caller had given up: ${command}.`),
+    lost: (refs) => {
+      this.#hasLost = true;
+      this.ledger.excuse(refs);
+    },
+  };
+
+  #replacing(next: SessionRecord, ifVersion: number): () => void {
+    const before = this.#recordOf(next.ref);
+    const givenUp = this.#givenUpIn(next, before);
+    const isOtherUser = before?.accounts.idp?.subject !== next.accounts.idp?.subject;
+    const isSignOut = before !== undefined && isSignedIn(before) && isOtherUser;
+    const signOuts = this.signOutsOf({ ref: next.ref, version: ifVersion }) + (isSignOut ? 1 : 0);
+    return () => {
+      this.#signOuts.set(`${next.ref} ${next.version}`, signOuts);
+      if (isSignOut) this.#noteNextUser(next, signOuts);
+      for (const refreshToken of givenUp) this.ledger.gaveUp(refreshToken);
     };
-    return store;
   }
 
   /** The login that has signed out the former user belongs to the session after that. */
@@ -272,20 +336,8 @@ export class World {
     wipeTokenSet(tokens);
   }
 
-  #watchingGivenUp(store: SessionStore): SessionStore {
-    const replace = store.replace.bind(store);
-    store.replace = async (next, ifVersion) => {
-      const givenUp = this.#givenUpIn(next);
-      const isReplaced = await replace(next, ifVersion);
-      if (isReplaced) for (const refreshToken of givenUp) this.ledger.gaveUp(refreshToken);
-      return isReplaced;
-    };
-    return store;
-  }
-
   /** The refresh tokens of the accounts that are without tokens in the next version of a record. */
-  #givenUpIn(next: SessionRecord): string[] {
-    const before = this.#records.get(next.ref);
+  #givenUpIn(next: SessionRecord, before: SessionRecord | undefined): string[] {
     return Object.values(before?.accounts ?? {}).flatMap((account) => {
       const isGivenUp = next.accounts[account.provider]?.state === 'reauthentication_required';
       const tokens = isGivenUp && before && this.#tokens.open(before, account);

@@ -6,16 +6,27 @@ interface Waiting {
   isCancelled: boolean;
 }
 
-/** The clock of one node, which can be stopped and can crash. All nodes have the time of the engine. */
+/** How the clock of a node differs from that of the engine. */
+export interface ClockError {
+  /** In milliseconds, at the beginning. */
+  readonly aheadMs: number;
+  /** How much faster it is: `0.001` is a millisecond in a second. */
+  readonly drift: number;
+}
+
+/** The clock of one node, which can be stopped and can crash. */
 export class NodeClock implements Clock {
   readonly #clock: VirtualClock;
+  readonly #error: ClockError;
   /** What a stopped node runs when it continues, in the order in which it came. */
   #waiting: Waiting[] = [];
   #isFrozen = false;
   #hasCrashed = false;
 
-  constructor(clock: VirtualClock) {
+  /** @param error Default: the time of the engine */
+  constructor(clock: VirtualClock, error: ClockError = { aheadMs: 0, drift: 0 }) {
     this.#clock = clock;
+    this.#error = error;
   }
 
   get isFrozen(): boolean {
@@ -27,15 +38,16 @@ export class NodeClock implements Clock {
   }
 
   now(): number {
-    return this.#clock.now();
+    const { aheadMs, drift } = this.#error;
+    return aheadMs + this.#clock.now() * (1 + drift);
   }
 
   /** Milliseconds on a clock that can be set, since a moment of its own. */
-  readonly wallNow = (): number => 1_700_000_000_000 + this.#clock.now();
+  readonly wallNow = (): number => 1_700_000_000_000 + this.now();
 
   after(delayMs: number, run: () => void): () => void {
     const waiting: Waiting = { run, isCancelled: false };
-    const cancel = this.#clock.after(delayMs, () => this.#deliver(waiting));
+    const cancel = this.#clock.after(delayMs / (1 + this.#error.drift), () => this.#deliver(waiting));
     return () => {
       waiting.isCancelled = true;
       cancel();

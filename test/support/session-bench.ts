@@ -19,11 +19,13 @@ import { ExpiryNotices } from '../../packages/sessions/src/session/expiry-notice
 import { GrantsInUse } from '../../packages/sessions/src/session/grants-in-use.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../../packages/sessions/src/session/lifetimes.js';
 import { isPresent } from '../../packages/sessions/src/session/presence.js';
+import { PresenceVisits } from '../../packages/sessions/src/session/presence-visits.js';
 import {
   type InternalEvent,
   type InternalListener,
   SessionEvents,
 } from '../../packages/sessions/src/session/session-events.js';
+import { SessionMessages } from '../../packages/sessions/src/session/session-messages.js';
 import {
   type SessionKind,
   type SessionRecord,
@@ -75,6 +77,8 @@ export interface SessionBenchOptions {
    * Whether tokens are refreshed ahead of time, with retries and a breaker. Default: one request, when a call needs it.
    */
   readonly scheduler?: boolean;
+  /** Whether it tells other nodes of its changes, and follows theirs. Default: false. */
+  readonly followsOthers?: boolean;
   readonly parts?: SessionBenchParts;
   readonly listener?: InternalListener;
 }
@@ -146,6 +150,7 @@ export class SessionBench {
     const due = new DueSessions({ store: this.store, clock, onError });
     const plainRegistry = new SessionRegistry({
       store: this.store,
+      messages: options.followsOthers ? new SessionMessages(ports.messages) : undefined,
       due,
       keys,
       random,
@@ -163,6 +168,7 @@ export class SessionBench {
     this.registry = parts.wrapRegistry?.(plainRegistry) ?? plainRegistry;
     this.tokens = new AccountTokens(vault);
     const { registry, tokens } = this;
+    if (options.followsOthers) new PresenceVisits({ registry, clock, idleMs: lifetimes.idleMs, onError });
     const policy = options.scheduler ? new RefreshPolicy({ clock, sendRefresh, fraction }) : undefined;
     if (policy) events.subscribe((event) => policy.handleEvent(event));
     const plainRefresh: RefreshTokens =

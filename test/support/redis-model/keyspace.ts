@@ -77,6 +77,12 @@ export class Keyspace {
         for (const [field, value] of pairsOf(fields)) hash.set(field, value);
         return hash.size - before;
       }),
+    HSETNX: (key, [field = '', value = '']) =>
+      this.#change(key, HashValue, (hash) => {
+        if (hash.has(field)) return 0;
+        hash.set(field, value);
+        return 1;
+      }),
     HDEL: (key, fields) =>
       this.#change(key, HashValue, (hash) => fields.filter((field) => hash.delete(field)).length),
     SADD: (key, members) =>
@@ -224,13 +230,18 @@ class SortedSet {
   }
 
   put(member: string, score: number): void {
+    const last = this.#sorted?.at(-1);
+    // Most members are newer than all others: a large set is not sorted again for each.
+    if (last && score > last.score && !this.#scores.has(member)) this.#sorted?.push({ member, score });
+    else this.#sorted = undefined;
     this.#scores.set(member, score);
-    this.#sorted = undefined;
   }
 
   remove(member: string): boolean {
-    this.#sorted = undefined;
-    return this.#scores.delete(member);
+    if (!this.#scores.delete(member)) return false;
+    if (this.#sorted?.[0]?.member === member) this.#sorted.shift();
+    else this.#sorted = undefined;
+    return true;
   }
 
   copy(): SortedSet {
