@@ -70,8 +70,8 @@ const STOPS: readonly FaultKind[] = ['server killed', 'server paused'];
  */
 const SENT_AGAIN_AFTER_MS = 45_000;
 /**
- * The answers of 503 in a row that need no fault. On a busy machine the engine answers too late now and then; a client
- * repeats its call then, as `Retry-After` says.
+ * The answers of 503, and logins that come to no end, in a row that need no fault. On a busy machine the engine answers
+ * too late now and then; a client repeats its call then, as `Retry-After` says, and a user the login.
  */
 const MAX_REPEATS = 4;
 const LISTED_VIOLATIONS = 20;
@@ -143,7 +143,7 @@ export class Ledger {
   }
 
   #repeatOf({ user, outcome }: Call): string | undefined {
-    if (outcome !== 'unavailable') return undefined;
+    if (outcome !== 'unavailable' && outcome !== 'login not finished') return undefined;
     const repeats = (this.#repeats.get(user) ?? 0) + 1;
     this.#repeats.set(user, repeats);
     return repeats <= MAX_REPEATS ? 'no fault, to be repeated' : undefined;
@@ -221,6 +221,7 @@ export class Ledger {
   loggedIn(login: Omit<Login, 'grant' | 'sinceMs'>): void {
     const grant = this.#grants.get(login.user) ?? 'unknown';
     this.#logins.set(login.user, { ...login, grant, sinceMs: this.#now() });
+    this.#repeats.delete(login.user);
     this.#count('logins');
   }
 

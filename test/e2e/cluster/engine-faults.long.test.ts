@@ -11,6 +11,7 @@ import { isInstalled } from '../../support/installed-program.js';
 import { request2026 } from '../../support/raw-mcp.js';
 import { REDIS, type RedisServer, startRedis } from '../../support/redis-server.js';
 import { named } from '../../support/transcribed-server.js';
+import { startTcpProxy } from '../tcp-proxy.js';
 import { MASTER_KEY, readyOf, startNode } from './cluster-nodes.js';
 
 const PAGE = readFileSync(new URL('../../../docs/cluster.md', import.meta.url), 'utf8');
@@ -84,6 +85,21 @@ describe.skipIf(!isInstalled(REDIS))('a node', () => {
     // The engine keeps nothing, so the login is forgotten.
     expect((await client.call('whoami', session)).isError).toBe(true);
     expect((await client.call('whoami', await logInAs('bob'))).text).toBe('200 bob');
+  });
+
+  it('notices that the network drops the messages of other nodes, and connects again [security 53]', async () => {
+    const redis = await engine();
+    const proxy = await startTcpProxy(redis.url);
+    onTestFinished(() => proxy.close());
+    const admin = new Redis(redis.url);
+    onTestFinished(() => admin.disconnect());
+    await ready({ url: proxy.through(redis.url) }, { deadlineMs: 60_000 });
+    const receivers = async () =>
+      String(await admin.client('LIST', 'TYPE', 'pubsub')).match(/^id=/gm)?.length;
+    await expect.poll(receivers).toBe(1);
+    proxy.goSilent();
+    // The engine does not notice that the first one is gone.
+    await expect.poll(receivers).toBe(2);
   });
 
   it('shows a page with 503 while the engine is down, which a reload continues', async () => {

@@ -232,6 +232,8 @@ export class RedisNode implements ClusterNode {
   }
 
   async #followClock(): Promise<void> {
+    // A connection that only receives would not notice that the network drops everything. It is closed without an answer.
+    this.#subscriber.ping().catch(() => undefined);
     for (let look = 0; look < MAX_LOOKS; look++) {
       const sentAtMs = this.clock.localNow();
       const [seconds, microseconds] = await this.#commands.time();
