@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createSessions, type Sessions, type SessionsOptions } from '../../packages/sessions/src/index.js';
@@ -60,6 +61,18 @@ describe('the health check', () => {
         expect(await send(`${origin}/mcp`, { headers: { host } })).toMatchObject({ status: 403 });
     },
   );
+
+  it('answers without a host, as HTTP/1.0 allows, where nothing else is served [security 43]', async () => {
+    const { origin } = await listening();
+    const ask = async (path: string) => {
+      const socket = connect(Number(new URL(origin).port), '127.0.0.1');
+      socket.end(`GET ${path} HTTP/1.0\r\n\r\n`);
+      return text(socket);
+    };
+    expect(await ask('/healthz')).toMatch(/^HTTP\/1.1 200 .*"status":"ok"/s);
+    expect(await ask('/readyz')).toMatch(/^HTTP\/1.1 200 /);
+    expect(await ask('/mcp')).toMatch(/^HTTP\/1.1 403 /);
+  });
 
   it('answers below the path of the public URL', async () => {
     const server = createServer().listen(0, '127.0.0.1');

@@ -28,7 +28,7 @@ export function nodeHandlerOf(app: LazyApp, basePath: BasePath, lane?: PlainLane
       };
       return app.loaded ? respond(app.loaded) : app.load().then(respond);
     },
-    { overrideGlobalObjects: false },
+    { overrideGlobalObjects: false, hostname: NO_HOST },
   );
   let isOwn: ((request: IncomingMessage) => boolean) | undefined;
   const pipelining = new PipeliningLimit();
@@ -58,6 +58,12 @@ export function nodeHandlerOf(app: LazyApp, basePath: BasePath, lane?: PlainLane
   };
   return (request, response, next) => (next ? serveOwn(request, response, next) : serve(request, response));
 }
+
+/**
+ * The host of requests without `Host`, which HTTP/1.0 allows: the health checks of HAProxy have none. No server accepts
+ * it (RFC 2606 section 2), so the guard refuses everything but health checks.
+ */
+const NO_HOST = 'host-is-missing.invalid';
 
 /** The request of a client that has disconnected, without its body. The adapter's object cannot be copied. */
 function abortedRequest({ url, method, headers }: Request): Request {
