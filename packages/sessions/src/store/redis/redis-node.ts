@@ -20,7 +20,7 @@ import { RedisOneTimeStore } from './redis-one-time-store.js';
 import { RedisRates } from './redis-rates.js';
 import { RedisSessionStore } from './redis-session-store.js';
 import { SealedValues } from './sealed-values.js';
-import { watchSentinels } from './sentinel-watch.js';
+import { type PrimaryAddress, watchSentinels } from './sentinel-watch.js';
 
 export interface RedisNodeOptions extends JoinOptions {
   readonly address: EngineAddress;
@@ -77,13 +77,20 @@ export class RedisNode implements ClusterNode {
     const { address, ring, random, prefix, deadlineMs, report } = options;
     this.#commands = connectionTo(address);
     this.#subscriber = connectionTo(address);
-    this.#unwatch = watchSentinels(address, ({ host, port }) => {
+    let former: PrimaryAddress | undefined;
+    this.#unwatch = watchSentinels(address, ({ from, to }) => {
+      former = from;
       for (const connection of [this.#commands, this.#subscriber]) {
-        // Another sentinel may have named it before.
-        const { remoteAddress, remotePort } = connection.stream ?? {};
-        if (remoteAddress !== host || remotePort !== port) connection.disconnect(true);
+        // Another sentinel may have named it before. ioredis never connects again if it is interrupted in connecting.
+        if (connection.status === 'ready' && !isAt(connection, to)) connection.disconnect(true);
       }
     });
+    for (const connection of [this.#commands, this.#subscriber]) {
+      // A sentinel that has not heard of the new primary may have named the former one.
+      connection.on('ready', () => {
+        if (former && isAt(connection, former)) connection.disconnect(true);
+      });
+    }
     this.#marker = new ClusterMarker({ ring, random, keys: this.keys });
     this.#rotation = new KeyRotation({
       ring,
@@ -288,6 +295,10 @@ export class RedisNode implements ClusterNode {
     if (this.#isClosed || !isNews) return;
     this.#options.report('error', `The engine is not used, and requests get 503. ${textOf(problem)}`);
   }
+}
+
+function isAt({ stream }: Redis, { host, port }: PrimaryAddress): boolean {
+  return stream.remoteAddress === host && stream.remotePort === port;
 }
 
 function textOf(problem: unknown): string {

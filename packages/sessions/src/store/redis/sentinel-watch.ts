@@ -6,14 +6,20 @@ export interface PrimaryAddress {
   readonly port: number;
 }
 
+/** A failover, as a sentinel tells of it. */
+interface PrimarySwitch {
+  readonly from: PrimaryAddress;
+  readonly to: PrimaryAddress;
+}
+
 /**
- * Calls `onSwitch` with the new primary when a sentinel names one. Each sentinel does. The old primary accepts writes for
- * some seconds more, and all of them are lost.
+ * Calls `onSwitch` when a sentinel names a new primary. Each sentinel does. The old primary accepts writes for some
+ * seconds more, and all of them are lost.
  * @returns a function that ends it
  */
 export function watchSentinels(
   address: EngineAddress,
-  onSwitch: (primary: PrimaryAddress) => void,
+  onSwitch: (primaries: PrimarySwitch) => void,
 ): () => void {
   const connections = connectionsToSentinels(address);
   for (const connection of connections) {
@@ -21,8 +27,9 @@ export function watchSentinels(
     connection.on('error', () => undefined);
     connection.on('ready', () => void connection.subscribe('+switch-master').catch(() => undefined));
     connection.on('message', (_channel: string, message: string) => {
-      const [name, _oldHost, _oldPort, host = '', port] = message.split(' ');
-      if ('name' in address && name === address.name) onSwitch({ host, port: Number(port) });
+      const [name, oldHost = '', oldPort, host = '', port] = message.split(' ');
+      if (!('name' in address) || name !== address.name) return;
+      onSwitch({ from: { host: oldHost, port: Number(oldPort) }, to: { host, port: Number(port) } });
     });
     connection.connect().catch(() => undefined);
   }
