@@ -123,6 +123,9 @@ describe.skipIf(!isInstalled(REDIS))('a load balancer of the documentation', () 
         const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' });
         return (await send(mcp(), { method: 'POST', headers, body })).status;
       };
+      /** The number of servers that HAProxy has found to be ready by a check. */
+      const readyServers = async () =>
+        (await balancer.ask('show stat')).match(/^ready,[123],.*,UP,.*,L7OK,/gm)?.length;
       /** The number of servers that HAProxy has found not to be ready. */
       const downServers = async () =>
         (await balancer.ask('show stat')).match(/^ready,[123],.*,DOWN,/gm)?.length;
@@ -163,6 +166,7 @@ describe.skipIf(!isInstalled(REDIS))('a load balancer of the documentation', () 
 
         it('hands the requests of one 2026 login to all servers', async () => {
           const client = await logIn(client2026(mcp()), 'alice');
+          if (program === HAPROXY) await expect.poll(readyServers).toBe(3);
           await expect.poll(() => answering(client)).toSatisfy(areAllServers);
           expect((await client.call('whoami')).text).toContain('alice');
         });
