@@ -214,17 +214,6 @@ export const bugsOfRedis = {
 
   'a limit of sessions that is checked apart from the insertion':
     plantedBugs['a limit of sessions that is checked apart from the insertion'],
-
-  'tokens that come late and are revoked although an account has their grant':
-    bugsOfNodes['tokens that come late and are revoked although an account has their grant'],
-
-  'sign-outs that do not make session objects void':
-    bugsOfNodes['sign-outs that do not make session objects void'],
-
-  'a claim of a refresh that others ignore': bugsOfNodes['a claim of a refresh that others ignore'],
-
-  'a refresh that is sent although its claim has ended':
-    bugsOfNodes['a refresh that is sent although its claim has ended'],
 } satisfies Readonly<Record<string, PlantedParts>>;
 
 const UNLIMITED = { maxSessions: 1_000_000, maxAnonymous: 1_000_000 };
