@@ -214,6 +214,11 @@ export const bugsOfRedis = {
 
   'a limit of sessions that is checked apart from the insertion':
     plantedBugs['a limit of sessions that is checked apart from the insertion'],
+
+  'sign-outs that do not make session objects void':
+    bugsOfNodes['sign-outs that do not make session objects void'],
+
+  'a claim of a refresh that others ignore': bugsOfNodes['a claim of a refresh that others ignore'],
 } satisfies Readonly<Record<string, PlantedParts>>;
 
 const UNLIMITED = { maxSessions: 1_000_000, maxAnonymous: 1_000_000 };
