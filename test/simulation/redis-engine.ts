@@ -166,7 +166,7 @@ export class RedisEngine implements SharedEngine {
       if (key.startsWith(SESSION_KEY)) {
         const isDueEver = Number(textOf(keyspace.run('HGET', [key, 'd']))) < Number.POSITIVE_INFINITY;
         const dueAt = keyspace.run('ZSCORE', [`${PREFIX}:due`, key.slice(SESSION_KEY.length)]);
-        if (isDueEver && dueAt === undefined) return 'Nobody looks at a session again that is due.';
+        if (isDueEver && dueAt === undefined) return 'A session is due that is in no queue.';
       }
       if (!key.startsWith(INDEX_KEY)) continue;
       // A list of references.

@@ -15,7 +15,7 @@ export interface RedisNetworkOptions {
   readonly losses: number;
   /** The probability that one takes seconds longer. */
   readonly delays: number;
-  /** Whether a command is one that nodes send all the time, and nobody waits for. */
+  /** Whether a command is one that nodes send all the time, and no caller waits for. */
   readonly isBackground: (command: string, args: readonly unknown[]) => boolean;
 }
 
