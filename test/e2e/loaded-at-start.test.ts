@@ -41,8 +41,6 @@ it('a start loads nothing that only pages, logins, access tokens, stdio, proxies
     '@hono/node-server',
     '@modelcontextprotocol/core',
     '@modelcontextprotocol/server',
-    // Does nothing unless the application registers an SDK.
-    '@opentelemetry/api',
     // Its `hono/ws`, by @hono/node-server.
     'hono',
     'p-limit',

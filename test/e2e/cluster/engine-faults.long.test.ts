@@ -95,7 +95,7 @@ describe.skipIf(!isInstalled(REDIS))('a node', () => {
     onTestFinished(() => admin.disconnect());
     await ready({ url: proxy.through(redis.url) }, { deadlineMs: 60_000 });
     const receivers = async () =>
-      String(await admin.client('LIST', 'TYPE', 'pubsub')).match(/^id=/gm)?.length;
+      String(await admin.call('CLIENT', 'LIST', 'TYPE', 'pubsub')).match(/^id=/gm)?.length;
     await expect.poll(receivers).toBe(1);
     proxy.goSilent();
     // The engine does not notice that the first one is gone.

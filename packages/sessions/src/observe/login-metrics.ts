@@ -23,7 +23,11 @@ export function measureLogins(telemetry: Telemetry): (login: EndedLogin) => void
       [ATTRIBUTE.flow]: isDevice ? 'device' : 'link',
       [ATTRIBUTE.outcome]: outcome,
     };
-    telemetry.endedSpan('mcp_sessions.login', { parent: contextOf(traceparent), attributes, startedAtMs });
+    telemetry.endedSpan('mcp_sessions.login', {
+      parent: contextOf(telemetry.api, traceparent),
+      attributes,
+      startedAtMs,
+    });
     count.add(1, attributes);
     duration.record(telemetry.secondsSince(startedAtMs), attributes);
   };

@@ -1,16 +1,4 @@
-import {
-  type Attributes,
-  type Context,
-  type Counter,
-  context,
-  type Histogram,
-  type Link,
-  type Span,
-  type SpanContext,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-} from '@opentelemetry/api';
+import type { Attributes, Context, Counter, Histogram, Link, Span, SpanContext } from '@opentelemetry/api';
 import { isThenable } from '../time/promises.js';
 import { BoundedLabel } from './bounded-label.js';
 import { ATTRIBUTE, TOOL_ERROR } from './conventions.js';
@@ -73,6 +61,7 @@ export class Operation {
 
   constructor(operations: Operations, received: Received) {
     const { telemetry } = operations;
+    const { context, trace, SpanKind } = telemetry.api;
     const { method, revision, sent, transported } = received;
     this.#operations = operations;
     this.#received = received;
@@ -93,7 +82,7 @@ export class Operation {
 
   /** Runs a function in the context of the span. */
   run<T>(serve: () => T): T {
-    return context.with(this.#context, serve);
+    return this.#operations.telemetry.api.context.with(this.#context, serve);
   }
 
   /** Notes the tool that is called, which the server has. @param session the reference of its session, if it has one */
@@ -109,12 +98,12 @@ export class Operation {
 
   /** Runs the author's handler of the tool as a span of its own. */
   runTool(handler: () => unknown): unknown {
-    const { tracer } = this.#operations.telemetry;
+    const { tracer, api } = this.#operations.telemetry;
     const tool = this.#tool ?? '';
     const attributes = { [ATTRIBUTE.toolName]: tool, [ATTRIBUTE.operationName]: 'execute_tool' };
     const span = tracer.startSpan(`execute_tool ${tool}`, { attributes }, this.#context);
     const end = (isError: boolean) => {
-      if (isError) fail(span, TOOL_ERROR);
+      if (isError) this.#fail(span, TOOL_ERROR);
       span.end();
     };
     const returnedWith = (result: unknown) => {
@@ -124,7 +113,7 @@ export class Operation {
       end(isError);
     };
     try {
-      const returned = context.with(trace.setSpan(this.#context, span), handler);
+      const returned = api.context.with(api.trace.setSpan(this.#context, span), handler);
       if (!isThenable(returned)) {
         returnedWith(returned);
         return returned;
@@ -182,7 +171,7 @@ export class Operation {
     if (this.#isOver) return;
     this.#isOver = true;
     const { method, revision } = this.#received;
-    if (this.#errorType !== undefined) fail(this.#span, this.#errorType);
+    if (this.#errorType !== undefined) this.#fail(this.#span, this.#errorType);
     this.#span.end();
     const { telemetry, duration } = this.#operations;
     const attributes: Attributes = { [ATTRIBUTE.method]: method };
@@ -194,11 +183,11 @@ export class Operation {
     if (this.#errorType !== undefined) attributes[ATTRIBUTE.errorType] = this.#errorType;
     duration.record(telemetry.secondsSince(this.#startedAtMs), attributes);
   }
-}
 
-function fail(span: Span, errorType: string): void {
-  span.setAttribute(ATTRIBUTE.errorType, errorType);
-  span.setStatus({ code: SpanStatusCode.ERROR });
+  #fail(span: Span, errorType: string): void {
+    span.setAttribute(ATTRIBUTE.errorType, errorType);
+    span.setStatus({ code: this.#operations.telemetry.api.SpanStatusCode.ERROR });
+  }
 }
 
 /** What an author returns may throw when it is read. */

@@ -1,20 +1,16 @@
-import {
-  type Attributes,
-  type Context,
-  type Counter,
-  context,
-  createNoopMeter,
-  type Histogram,
-  type Meter,
-  metrics,
-  type ObservableResult,
-  type Span,
-  SpanStatusCode,
-  type Tracer,
-  trace,
-  type UpDownCounter,
+import type {
+  Attributes,
+  Context,
+  Counter,
+  Histogram,
+  Meter,
+  ObservableResult,
+  Span,
+  Tracer,
+  UpDownCounter,
 } from '@opentelemetry/api';
 import type { Clock } from '../time/clock.js';
+import { type Api, registeredApi } from './api.js';
 import { DURATION_BOUNDARIES } from './conventions.js';
 import {
   type CounterName,
@@ -50,6 +46,7 @@ export interface Measured<T> {
  * it exists without an SDK, so that nothing is measured and nothing is allocated.
  */
 export class Telemetry {
+  readonly api: Api;
   readonly tracer: Tracer;
   readonly #meter: Meter;
   readonly #clock: Clock;
@@ -57,17 +54,20 @@ export class Telemetry {
 
   /** @returns `undefined` if no SDK is registered */
   static registered(clock: Clock): Telemetry | undefined {
-    const provider = trace.getTracerProvider();
+    const api = registeredApi();
+    if (!api) return undefined;
+    const provider = api.trace.getTracerProvider();
     // The API gives tracers that do nothing until an SDK is registered.
     const hasTraces =
       !('getDelegateTracer' in provider && typeof provider.getDelegateTracer === 'function') ||
       provider.getDelegateTracer(SCOPE) !== undefined;
-    const meter = metrics.getMeterProvider().getMeter(SCOPE);
-    return hasTraces || meter !== createNoopMeter() ? new Telemetry(meter, clock) : undefined;
+    const meter = api.metrics.getMeterProvider().getMeter(SCOPE);
+    return hasTraces || meter !== api.createNoopMeter() ? new Telemetry(api, meter, clock) : undefined;
   }
 
-  private constructor(meter: Meter, clock: Clock) {
-    this.tracer = trace.getTracer(SCOPE);
+  private constructor(api: Api, meter: Meter, clock: Clock) {
+    this.api = api;
+    this.tracer = api.trace.getTracer(SCOPE);
     this.#meter = meter;
     this.#clock = clock;
   }
@@ -110,6 +110,7 @@ export class Telemetry {
     { name, attributes, histogram, outcomeOf, outcomeOfError }: Measured<T>,
     run: () => T | Promise<T>,
   ): Promise<T> {
+    const { context, trace, SpanStatusCode } = this.api;
     const startedAtMs = this.now();
     const span = this.tracer.startSpan(name, { attributes });
     const end = (added: Attributes) => {

@@ -1,11 +1,5 @@
-import {
-  type Context,
-  context,
-  propagation,
-  ROOT_CONTEXT,
-  type SpanContext,
-  trace,
-} from '@opentelemetry/api';
+import type { Context, SpanContext } from '@opentelemetry/api';
+import { type Api, registeredApi } from './api.js';
 
 const TRACEPARENT = 'traceparent';
 const TRACESTATE = 'tracestate';
@@ -23,26 +17,30 @@ type ReadField = (name: string) => unknown;
  * @returns `undefined` if there is none, or it is not valid, or no propagator is registered
  */
 export function traceContextIn(read: ReadField): SpanContext | undefined {
+  const api = registeredApi();
+  if (!api) return undefined;
   const traceparent = read(TRACEPARENT);
   if (typeof traceparent !== 'string' || traceparent.length > MAX_TRACEPARENT_CHARACTERS) return undefined;
   const carrier: Record<string, string> = { [TRACEPARENT]: traceparent };
   const tracestate = read(TRACESTATE);
   if (typeof tracestate === 'string' && tracestate.length <= MAX_TRACESTATE_CHARACTERS)
     carrier[TRACESTATE] = tracestate;
-  return trace.getSpanContext(propagation.extract(ROOT_CONTEXT, carrier));
+  return api.trace.getSpanContext(api.propagation.extract(api.ROOT_CONTEXT, carrier));
 }
 
 /** The `traceparent` of the active span, for an API or for a later request. `undefined` without one. */
 export function currentTraceparent(): string | undefined {
-  const active = context.active();
-  if (trace.getSpanContext(active) === undefined) return undefined;
+  const api = registeredApi();
+  if (!api) return undefined;
+  const active = api.context.active();
+  if (api.trace.getSpanContext(active) === undefined) return undefined;
   const carrier: Record<string, string> = {};
-  propagation.inject(active, carrier);
+  api.propagation.inject(active, carrier);
   return carrier[TRACEPARENT];
 }
 
 /** A context whose parent is the span of a `traceparent`. */
-export function contextOf(traceparent: string | undefined): Context {
+export function contextOf({ ROOT_CONTEXT, trace }: Api, traceparent: string | undefined): Context {
   const parent = traceContextIn((name) => (name === TRACEPARENT ? traceparent : undefined));
   return parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT;
 }
