@@ -83,7 +83,10 @@ export class KeyRing {
 
   /** What each value begins with that the newest key has sealed, and no other value. */
   get newestHeader(): Buffer {
-    return Buffer.concat([Uint8Array.of(this.#newestId.length), this.#newestId]);
+    const header = secretBuffer(1 + this.#newestId.length);
+    header[0] = this.#newestId.length;
+    header.set(this.#newestId, 1);
+    return header;
   }
 
   /** Destroys all keys. */

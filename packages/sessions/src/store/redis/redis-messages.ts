@@ -1,4 +1,5 @@
 import { MAX_CONTENT_BYTES, type Messages } from '../../session/messages.js';
+import { secretBytes } from '../../vault/memory.js';
 import type { RandomSource } from '../../vault/random.js';
 import { LocalMessages } from '../local-messages.js';
 import type { Commands } from './engine.js';
@@ -112,7 +113,7 @@ export class RedisMessages implements Messages {
       const { topic, content } = this.#options.values.open(
         'message',
         node,
-        Buffer.from(sealed, 'base64'),
+        secretBytes(sealed, 'base64'),
       ) as { readonly topic: string; readonly content: unknown };
       this.#receivers.get(topic)?.(content);
     } catch {
