@@ -6,7 +6,11 @@ import { end, own } from './child-processes.js';
 import { freePort } from './free-port.js';
 import type { Program } from './installed-program.js';
 
-export const REDIS: Program = { path: '/usr/bin/redis-server', debianPackage: 'redis-server' };
+/** `REDIS_SERVER` is the path of another engine, such as `valkey-server`. */
+export const REDIS: Program = {
+  path: process.env.REDIS_SERVER ?? '/usr/bin/redis-server',
+  debianPackage: 'redis-server',
+};
 
 /** A redis-server that keeps nothing on disk. */
 export interface RedisServer {
