@@ -141,6 +141,17 @@ describe('a call that fails', () => {
     expect(ledger.violations).toHaveLength(1);
   });
 
+  it('may end with its 2025 connection only if the engine was emptied since the login', () => {
+    const { ledger, call, during, pass } = setUp('2025');
+    during('server killed', 'b', 1000);
+    call('connection ended');
+    expect(ledger.violations).toHaveLength(1);
+    during('engine emptied', undefined, 1000);
+    pass(500);
+    call('connection ended');
+    expect(ledger.violations).toHaveLength(1);
+  });
+
   it('may lack a new access token only if there was a fault since the last refresh', () => {
     const { ledger, refresh, call, during, pass } = setUp();
     refresh('a');

@@ -27,6 +27,8 @@ export type Outcome =
   | 'broken'
   /** The access token has expired, and another server may be refreshing it. */
   | 'not renewed'
+  /** Its 2025 connection ended before the answer. */
+  | 'connection ended'
   /** A login that did not come to its end. */
   | 'login not finished'
   | 'failed';
@@ -74,7 +76,7 @@ const SENT_AGAIN_AFTER_MS = 45_000;
  * too late now and then; a client repeats its call then, as `Retry-After` says, and a user the login.
  */
 const MAX_REPEATS = 4;
-const LISTED_VIOLATIONS = 20;
+const LISTED_VIOLATIONS = 200;
 
 /**
  * The accounts of a run: what clients, provider and API saw, and which fault explains it. What no row of the table
@@ -153,6 +155,11 @@ export class Ledger {
     switch (outcome) {
       case 'broken':
         return this.#faultsIn(fromMs, toMs, node).find(({ kind }) => STOPS.includes(kind))?.kind;
+      case 'connection ended':
+        // The session is gone, which its server notices when it reads it again.
+        return this.#faultsIn(this.#logins.get(user)?.sinceMs ?? fromMs, toMs).find(
+          ({ kind }) => kind === 'engine emptied',
+        )?.kind;
       case 'unavailable':
         return this.#faultsIn(fromMs, toMs, node)[0]?.kind;
       case 'login not finished':

@@ -118,7 +118,10 @@ function meaningOf(answer: RawAnswer): Pick<Reply, 'outcome'> & Partial<Reply> {
   if (status === 404) return { outcome: 'unknown connection' };
   if (status !== 200) return { outcome: 'failed', text: `${status} ${text}` };
   const { result, error } = messageOf(answer);
-  if (!result) return { outcome: 'failed', text: `${error?.message}` };
+  if (!result) {
+    const text = `${error?.message}`;
+    return { outcome: text.startsWith('The connection ended') ? 'connection ended' : 'failed', text };
+  }
   const content = result.content.map((each) => each.text ?? '').join('\n');
   const { isError, structuredContent: structured } = result;
   return { outcome: isError ? outcomeOf(content) : 'answered', text: content, structured, isError };
