@@ -74,7 +74,10 @@ export class RecentWrites {
       );
       lost += replies.filter((reply) => reply === 1).length;
     }
-    for (const { ref, args } of writes) this.#note(ref, args);
+    for (const write of writes) {
+      const latest = this.#writes.get(write.ref);
+      if (!latest || latest === write) this.#note(write.ref, write.args);
+    }
     return lost;
   }
 

@@ -171,7 +171,7 @@ export class RedisNode implements ClusterNode {
   }
 
   async #awaitFirst(): Promise<void> {
-    for (let waits = 0; waits < MAX_WAITS; waits++) {
+    for (let waits = 0; waits < MAX_WAITS && !this.#isClosed; waits++) {
       await this.#checking;
       if (this.isReady) return;
       if (isRefusal(this.#problem)) throw this.#problem;
