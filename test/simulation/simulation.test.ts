@@ -23,27 +23,25 @@ describe('the lives of sessions', () => {
 });
 
 describe('two nodes that share sessions, of which some are stopped and some crash', () => {
+  // Each of the tests below breaks one promise of the first one.
   it('keep every promise in 20 seeds [security 8, 10, 17, 19, 20, 22, 34, 52]', async () => {
     expect(await firstViolation(20, {}, { nodes: 2 })).toBeUndefined();
   });
 
-  it('send no refresh token that the other one may have used up [security 20]', async () => {
+  it('are seen to send a refresh token that the other one may have used up, if that is planted [security 20]', async () => {
     const isMeant = (message: string) => message.startsWith('A refresh token');
-    expect(await firstViolation(20, {}, { nodes: 2, isMeant })).toBeUndefined();
     const planted = bugsOfNodes['a refresh that is sent although its claim has ended'];
     expect(await firstViolation(20, planted, { nodes: 2, isMeant })).toBeDefined();
   });
 
-  it('accept no session object from before a sign-out at the other one [security 10]', async () => {
+  it('are seen to accept a session object from before a sign-out at the other one, if that is planted [security 10]', async () => {
     const isMeant = (message: string) => message.startsWith('A session object');
-    expect(await firstViolation(20, {}, { nodes: 2, isMeant })).toBeUndefined();
     const planted = bugsOfNodes['sign-outs that do not make session objects void'];
     expect(await firstViolation(20, planted, { nodes: 2, isMeant })).toBeDefined();
   });
 
-  it('revoke no tokens of a grant that a session still has [security 22]', async () => {
+  it('are seen to revoke tokens of a grant that a session still has, if that is planted [security 22]', async () => {
     const isMeant = (message: string) => message.startsWith('A grant was revoked');
-    expect(await firstViolation(20, {}, { nodes: 2, isMeant })).toBeUndefined();
     const planted = bugsOfNodes['tokens that come late and are revoked although an account has their grant'];
     expect(await firstViolation(20, planted, { nodes: 2, isMeant })).toBeDefined();
   });
